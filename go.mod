@@ -1,0 +1,3 @@
+module github.com/kinring/kinring
+
+go 1.26
