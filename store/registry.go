@@ -40,7 +40,10 @@ type SourceConfig struct {
 	// Path is the profile's path for the source with variables resolved; empty
 	// if it names none.
 	Path string
-	// Vars are the profile's variables, resolved.
+	// Service is the service of the keys that the profile assigns to the source.
+	// A layout whose own format knows no services files its keys under it.
+	Service string
+	// Vars are the profile's variables, resolved: paths absolute and real.
 	Vars map[string]string
 	// Keys are the keys that the profile assigns to this source. A layout that
 	// holds one secret serves exactly these; one that holds many may serve more.

@@ -1,0 +1,123 @@
+package coexist
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kinring/kinring/store"
+)
+
+// hit answers with the shared value. Where the policy takes over what older
+// builds write, it looks whether one of them did.
+func (e *Engine) hit(ctx context.Context, key store.Key, item store.Item) (Reading, error) {
+	if !e.watches() {
+		return shared(item), nil
+	}
+	sources := e.moved(ctx, key)
+	if len(sources) == 0 {
+		return shared(item), nil
+	}
+	p, err := e.prints(ctx, false)
+	if err != nil {
+		return Reading{}, err
+	}
+	for _, src := range sources {
+		then := p.recall(item.Record, src.Name)
+		if then.Kind == store.Unknown {
+			continue
+		}
+		s := e.look(ctx, src, key)
+		if s.err != nil {
+			return e.doubtful(key, item, s), nil
+		}
+		if s.inactive {
+			continue
+		}
+		r, done, err := e.compare(ctx, p, key, item, s, then)
+		if done || err != nil {
+			return r, err
+		}
+	}
+	return shared(item), nil
+}
+
+// watches reports whether a hit compares with legacy at all.
+func (e *Engine) watches() bool {
+	return e.Policy.FastForward == Auto || e.Policy.FastForward == Report
+}
+
+// moved returns the sources that may have changed since they were last asked.
+func (e *Engine) moved(ctx context.Context, key store.Key) []Source {
+	var out []Source
+	for _, src := range e.sources(key) {
+		if src.Moved == nil || src.Moved(ctx, key) {
+			out = append(out, src)
+		}
+	}
+	return out
+}
+
+// doubtful returns the shared value when a source could not be compared: an
+// older build may have written something newer there.
+func (e *Engine) doubtful(key store.Key, item store.Item, s sighting) Reading {
+	e.notify(NoticeLookFailed, key, s.source.Name, s.err)
+	r := shared(item)
+	r.Provenance = Unverified
+	return r
+}
+
+// compare acts on what a source shows beside a shared value. It reports whether
+// that settles the answer.
+func (e *Engine) compare(ctx context.Context, p *printer, key store.Key, item store.Item, s sighting, then store.Agreement) (Reading, bool, error) {
+	if !s.present {
+		return e.olderSignedOut(ctx, p, key, item, s, then)
+	}
+	if !p.changed(key, s, then) {
+		return Reading{}, false, nil
+	}
+	ours := p.seen(key, s.source, item.Value)
+	if ours == p.seen(key, s.source, s.value) {
+		return Reading{}, false, nil
+	}
+	if then.Kind != store.Held || ours != then.Fingerprint {
+		e.notify(NoticeDiverged, key, s.source.Name, nil)
+		return Reading{}, false, nil
+	}
+	if e.Policy.FastForward != Auto {
+		e.notify(NoticeOlderWrote, key, s.source.Name, nil)
+		return Reading{}, false, nil
+	}
+	r, err := e.fastForward(ctx, p, key, item, s)
+	return r, true, err
+}
+
+// fastForward takes over a value that an older build wrote while no new build
+// did.
+func (e *Engine) fastForward(ctx context.Context, p *printer, key store.Key, item store.Item, s sighting) (Reading, error) {
+	next, err := e.takeOver(ctx, p, key, item, s)
+	switch {
+	case err == nil:
+		e.notify(NoticeFastForwarded, key, s.source.Name, nil)
+		return shared(next), nil
+	case errors.Is(err, store.ErrConflict):
+		return Reading{}, err
+	}
+	e.notify(NoticeBackfillFailed, key, s.source.Name, err)
+	return Reading{Value: s.value, Provenance: FromLegacy, Source: s.source.Name}, nil
+}
+
+// olderSignedOut acts on an older build's own sign-out.
+func (e *Engine) olderSignedOut(ctx context.Context, p *printer, key store.Key, item store.Item, s sighting, then store.Agreement) (Reading, bool, error) {
+	if then.Kind != store.Held || e.Policy.OlderSignout == SignoutIgnore {
+		return Reading{}, false, nil
+	}
+	e.notify(NoticeOlderSignedOut, key, s.source.Name, nil)
+	// A value that a new build wrote since is not the one that was signed out.
+	if e.Policy.OlderSignout != SignoutPropagate || p.seen(key, s.source, item.Value) != then.Fingerprint {
+		return Reading{}, false, nil
+	}
+	if err := e.mark(ctx, p, key, item); err != nil {
+		return Reading{}, true, err
+	}
+	return Reading{}, true, &store.Error{Class: store.ErrNotFound, Detail: "an older build signed out"}
+}
