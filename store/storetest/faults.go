@@ -24,12 +24,12 @@ type Call struct {
 type Faults struct {
 	inner store.Store
 
-	mu     sync.Mutex
-	plan   []planned
-	calls  []Call
-	seen   map[Verb]int
-	fired  int
-	landed []landing
+	mu      sync.Mutex
+	plan    []planned
+	calls   []Call
+	seen    map[Verb]int
+	fired   int
+	waiting []landing
 }
 
 type planned struct {
@@ -41,7 +41,7 @@ type planned struct {
 // landing is a write that waits for its moment.
 type landing struct {
 	call Call
-	do   func(context.Context) error
+	do   attempt
 }
 
 // NewFaults wraps a store. Without a call to Inject it only counts.
@@ -100,7 +100,7 @@ func (f *Faults) Waiting() []Call {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var calls []Call
-	for _, l := range f.landed {
+	for _, l := range f.waiting {
 		calls = append(calls, l.call)
 	}
 	return calls
@@ -125,11 +125,11 @@ func (f *Faults) Lose(i int) error {
 func (f *Faults) take(i int) (landing, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if i < 0 || i >= len(f.landed) {
-		return landing{}, fmt.Errorf("storetest: no write %d among the %d that wait to land", i, len(f.landed))
+	if i < 0 || i >= len(f.waiting) {
+		return landing{}, fmt.Errorf("storetest: no write %d among the %d that wait to land", i, len(f.waiting))
 	}
-	l := f.landed[i]
-	f.landed = slices.Delete(f.landed, i, i+1)
+	l := f.waiting[i]
+	f.waiting = slices.Delete(f.waiting, i, i+1)
 	return l, nil
 }
 
@@ -165,17 +165,21 @@ func (f *Faults) pick(verb Verb) (fault Fault, found bool) {
 }
 
 // pass carries a call to the store, past the fault that it meets. do makes the
-// call; held makes the same call later, with what it needs copied.
-func (f *Faults) pass(ctx context.Context, c Call, do, held func(context.Context) error) error {
+// call; keep, which only writes have, returns the same call for later, when the
+// caller may have changed what it passed.
+func (f *Faults) pass(ctx context.Context, c Call, do attempt, keep func() attempt) error {
 	fault, faulty := f.arrive(c)
 	if !faulty {
 		return do(ctx)
 	}
-	err := f.suffer(ctx, c, fault, do, held)
+	err := f.suffer(ctx, c, fault, do, keep)
 	return store.At(err, string(c.Verb), f.inner.Info().ID, c.Key)
 }
 
-func (f *Faults) suffer(ctx context.Context, c Call, fault Fault, do, held func(context.Context) error) error {
+// attempt makes one call of the wrapped store.
+type attempt func(context.Context) error
+
+func (f *Faults) suffer(ctx context.Context, c Call, fault Fault, do attempt, keep func() attempt) error {
 	if fault.Before != nil {
 		fault.Before()
 	}
@@ -186,7 +190,7 @@ func (f *Faults) suffer(ctx context.Context, c Call, fault Fault, do, held func(
 		truth = do(ctx)
 		unknown = c.Verb.writes() && truth == nil
 	case fault.Apply == ApplyLate && c.Verb.writes():
-		f.hold(c, held)
+		f.hold(c, keep())
 		unknown = true
 	}
 	if fault.Hang {
@@ -201,9 +205,9 @@ func (f *Faults) suffer(ctx context.Context, c Call, fault Fault, do, held func(
 	return truth
 }
 
-func (f *Faults) hold(c Call, do func(context.Context) error) {
+func (f *Faults) hold(c Call, do attempt) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c.Faulty = true
-	f.landed = append(f.landed, landing{c, do})
+	f.waiting = append(f.waiting, landing{c, do})
 }

@@ -36,13 +36,15 @@ func (f *Faults) Put(ctx context.Context, key store.Key, item store.Item, cond s
 		rev, err = f.inner.Put(ctx, key, item, cond)
 		return err
 	}
-	kept := store.Item{Value: store.NewValue(item.Value.Bytes()), Record: item.Record}
-	kept.Record.Sources = slices.Clone(item.Record.Sources)
-	held := func(ctx context.Context) error {
-		_, err := f.inner.Put(ctx, key, kept, cond)
-		return err
+	keep := func() attempt {
+		kept := store.Item{Value: store.NewValue(item.Value.Bytes()), Record: item.Record}
+		kept.Record.Sources = slices.Clone(item.Record.Sources)
+		return func(ctx context.Context) error {
+			_, err := f.inner.Put(ctx, key, kept, cond)
+			return err
+		}
 	}
-	if err := f.pass(ctx, Call{Verb: VerbPut, Key: key, Cond: cond}, do, held); err != nil {
+	if err := f.pass(ctx, Call{Verb: VerbPut, Key: key, Cond: cond}, do, keep); err != nil {
 		return "", err
 	}
 	return rev, nil
@@ -51,7 +53,8 @@ func (f *Faults) Put(ctx context.Context, key store.Key, item store.Item, cond s
 // Delete passes a Delete on, or meets its fault.
 func (f *Faults) Delete(ctx context.Context, key store.Key, cond store.Condition) error {
 	do := func(ctx context.Context) error { return f.inner.Delete(ctx, key, cond) }
-	return f.pass(ctx, Call{Verb: VerbDelete, Key: key, Cond: cond}, do, do)
+	keep := func() attempt { return do }
+	return f.pass(ctx, Call{Verb: VerbDelete, Key: key, Cond: cond}, do, keep)
 }
 
 // List passes a List on, or meets its fault.
