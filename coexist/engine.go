@@ -44,9 +44,9 @@ type Source struct {
 	// Active reports whether the older build, as it is configured now, uses the
 	// source; nil means always. An error means that nobody can tell.
 	Active func(context.Context) (bool, error)
-	// Moved reports whether the source may have changed since it was last asked
-	// for this key, without reading the value; nil means it cannot be told.
-	Moved func(context.Context, store.Key) bool
+	// Stamp returns a text that changes whenever the source's value under the key
+	// may have changed, without reading the value; nil means that there is none.
+	Stamp func(context.Context, store.Key) (string, error)
 	// Canonical returns the form of a value that fingerprints are made from; nil
 	// means the value as it is.
 	Canonical func([]byte) []byte
@@ -57,6 +57,13 @@ type Source struct {
 // not wait for each other. A call that waits gives up when its context ends.
 type Queue interface {
 	Do(ctx context.Context, key store.Key, op func(context.Context) error) error
+}
+
+// Memory keeps, for the life of an engine, the stamp that each source had when
+// the engine last compared it. It may be used by several operations at once.
+type Memory interface {
+	Noted(key store.Key, source string) string
+	Note(key store.Key, source, stamp string)
 }
 
 // Notice tells of something that an operation met and that did not fail it.
@@ -98,6 +105,9 @@ type Config struct {
 	// value will do.
 	Traits func(store.Key) Traits
 	Queue  Queue
+	// Memory lets a Get pass over sources that did not change; nil compares every
+	// time.
+	Memory Memory
 	// Random fills its argument with random bytes. It is used once in the life
 	// of a shared store that cannot derive a fingerprint key.
 	Random func([]byte) error

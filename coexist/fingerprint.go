@@ -104,7 +104,10 @@ func (e *Engine) prints(ctx context.Context, create bool) (*printer, error) {
 
 func (e *Engine) loadFingerprintKey(ctx context.Context, create bool) ([]byte, error) {
 	if k, ok := e.Shared.(store.FingerprintKeyer); ok {
-		return k.FingerprintKey(ctx)
+		key, err := k.FingerprintKey(ctx)
+		if !errors.Is(err, store.ErrUnsupported) {
+			return key, err
+		}
 	}
 	for {
 		item, err := e.Shared.Get(ctx, fingerprintKey)

@@ -13,32 +13,41 @@ func (e *Engine) hit(ctx context.Context, key store.Key, item store.Item) (Readi
 	if !e.watches() {
 		return shared(item), nil
 	}
-	sources := e.moved(ctx, key)
-	if len(sources) == 0 {
-		return shared(item), nil
-	}
-	p, err := e.prints(ctx, false)
-	if err != nil {
-		return Reading{}, err
-	}
-	for _, src := range sources {
-		then := p.recall(item.Record, src.Name)
-		if then.Kind == store.Unknown {
+	for _, src := range e.sources(key) {
+		stamp, moved := e.moved(ctx, src, key)
+		if !moved {
 			continue
 		}
-		s := e.look(ctx, src, key)
-		if s.err != nil {
-			return e.doubtful(key, item, s), nil
-		}
-		if s.inactive {
-			continue
-		}
-		r, done, err := e.compare(ctx, p, key, item, s, then)
+		r, done, err := e.compareWith(ctx, src, key, item)
 		if done || err != nil {
 			return r, err
 		}
+		if stamp != "" {
+			e.Memory.Note(key, src.Name, stamp)
+		}
 	}
 	return shared(item), nil
+}
+
+// compareWith looks at one source beside a shared value and reports whether that
+// settles the answer.
+func (e *Engine) compareWith(ctx context.Context, src Source, key store.Key, item store.Item) (Reading, bool, error) {
+	p, err := e.prints(ctx, false)
+	if err != nil {
+		return Reading{}, true, err
+	}
+	then := p.recall(item.Record, src.Name)
+	if then.Kind == store.Unknown {
+		return Reading{}, false, nil
+	}
+	switch s := e.look(ctx, src, key); {
+	case s.err != nil:
+		return e.doubtful(key, item, s), true, nil
+	case s.inactive:
+		return Reading{}, false, nil
+	default:
+		return e.compare(ctx, p, key, item, s, then)
+	}
 }
 
 // watches reports whether a hit compares with legacy at all.
@@ -46,15 +55,18 @@ func (e *Engine) watches() bool {
 	return e.Policy.FastForward == Auto || e.Policy.FastForward == Report
 }
 
-// moved returns the sources that may have changed since they were last asked.
-func (e *Engine) moved(ctx context.Context, key store.Key) []Source {
-	var out []Source
-	for _, src := range e.sources(key) {
-		if src.Moved == nil || src.Moved(ctx, key) {
-			out = append(out, src)
-		}
+// moved reports whether a source may have changed since this engine last
+// compared it, and its stamp as it is now. The stamp is taken before the look,
+// so that a change between the two is seen next time.
+func (e *Engine) moved(ctx context.Context, src Source, key store.Key) (stamp string, moved bool) {
+	if src.Stamp == nil || e.Memory == nil {
+		return "", true
 	}
-	return out
+	stamp, err := src.Stamp(ctx, key)
+	if err != nil {
+		return "", true
+	}
+	return stamp, stamp == "" || stamp != e.Memory.Noted(key, src.Name)
 }
 
 // doubtful returns the shared value when a source could not be compared: an

@@ -120,6 +120,6 @@ type Entry struct {
 // one in a reserved item.
 type FingerprintKeyer interface {
 	// FingerprintKey returns a secret of at least 32 bytes that stays the same
-	// for the life of the store.
+	// for the life of the store, or ErrUnsupported.
 	FingerprintKey(ctx context.Context) ([]byte, error)
 }
