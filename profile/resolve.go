@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/kinring/kinring/store"
@@ -184,19 +185,26 @@ func (f *Family) KeyName(key store.Key) string {
 			continue
 		}
 		if values, ok := a.accounts.match(key.Account); ok {
-			if name := fill(a.alias, values); f.means(name, key) {
+			if name := fill(a.alias, values); plain(name) && f.means(name, key) {
 				return name
 			}
 		}
 	}
-	if key.Service == f.Service && f.means(key.Account, key) {
+	if key.Service == f.Service && plain(key.Account) && f.means(key.Account, key) {
 		return key.Account
 	}
-	if name := url.PathEscape(key.Service) + "/" + url.PathEscape(key.Account); f.means(name, key) {
+	if name := url.PathEscape(key.Service) + "/" + url.PathEscape(key.Account); plain(name) && f.means(name, key) {
 		return name
 	}
 	// An alias looks the same: spell the first byte so that none does.
 	return fmt.Sprintf("%%%02X", key.Service[0]) + url.PathEscape(key.Service[1:]) + "/" + url.PathEscape(key.Account)
+}
+
+// plain reports whether a name can stand alone in a line and as an argument.
+func plain(name string) bool {
+	return !strings.HasPrefix(name, "-") && !strings.ContainsFunc(name, func(r rune) bool {
+		return !unicode.IsGraphic(r) || unicode.IsSpace(r)
+	})
 }
 
 func (f *Family) means(name string, key store.Key) bool {

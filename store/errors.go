@@ -119,8 +119,16 @@ type Error struct {
 	Err error
 }
 
-// Error returns one line: what, where, why, and the remedy.
+// Error returns one line: what was done where, what went wrong, and the remedy.
 func (e *Error) Error() string {
+	if advice := e.Advice(); advice != "" {
+		return e.Message() + "; " + advice
+	}
+	return e.Message()
+}
+
+// Message returns what was done where and what went wrong, without the remedy.
+func (e *Error) Message() string {
 	var b strings.Builder
 	for _, part := range []string{e.Op, e.Store, e.Key} {
 		if part != "" {
@@ -131,13 +139,21 @@ func (e *Error) Error() string {
 	if e.Native != "" {
 		b.WriteString(" [" + e.Native + "]")
 	}
-	if e.Err != nil {
+	if cause, own := e.Err.(*Error); own {
+		b.WriteString(": " + cause.Message())
+	} else if e.Err != nil {
 		b.WriteString(": " + e.Err.Error())
 	}
-	if e.Remedy != "" {
-		b.WriteString("; " + e.Remedy)
-	}
 	return b.String()
+}
+
+// Advice returns the remedy, or its cause's if it has none of its own.
+func (e *Error) Advice() string {
+	cause, own := e.Err.(*Error)
+	if e.Remedy == "" && own {
+		return cause.Advice()
+	}
+	return e.Remedy
 }
 
 func (e *Error) what() string {
