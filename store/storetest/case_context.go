@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -56,7 +57,7 @@ func cancelledInContention(p *trial) {
 		all.Go(func() {
 			for n := range each {
 				k := key("given up " + strconv.Itoa(w) + " " + strconv.Itoa(n))
-				outcomes <- outcome{k, p.givenUp(k)}
+				outcomes <- outcome{k, p.givenUp(k, n)}
 			}
 		})
 	}
@@ -67,17 +68,18 @@ func cancelledInContention(p *trial) {
 	}
 }
 
-// givenUp puts under a context that is cancelled at some moment of the call.
-func (p *trial) givenUp(k store.Key) error {
+// givenUp puts under a context that is cancelled while the call is on its way,
+// later for larger n.
+func (p *trial) givenUp(k store.Key, n int) error {
 	ctx, cancel := context.WithCancel(p.ctx)
-	started := make(chan struct{})
+	defer cancel()
 	go func() {
-		<-started
+		for range n * n {
+			runtime.Gosched()
+		}
 		cancel()
 	}()
-	close(started)
 	_, err := p.s.Put(ctx, k, value("given up"), store.Any())
-	cancel()
 	return err
 }
 
@@ -94,14 +96,18 @@ func (p *trial) keptItsWord(o outcome) {
 	}
 }
 
-// cancelledWhileHeld gives up every verb while the store makes it wait. No call
-// may outlive its context.
-func cancelledWhileHeld(p *trial) {
+// waiting is how long a call may wait for a store that is held. It is only long
+// enough for the call to begin to wait.
+const waiting = 20 * time.Millisecond
+
+// expiredWhileHeld lets the time of every verb run out while the store makes it
+// wait. No call may outlive its context.
+func expiredWhileHeld(p *trial) {
 	there := p.existing()
 	for _, c := range p.calls("given up while held") {
 		before := p.state(there)
 		release := p.target.Hold(p, p.s)
-		err, returned := p.giveUp(c, there)
+		err, returned := p.runOut(c, there)
 		release()
 		if !returned {
 			p.Fatalf("%s went on after its context had ended", c.verb)
@@ -109,26 +115,20 @@ func cancelledWhileHeld(p *trial) {
 		if err == nil && !c.verb.writes() {
 			continue // a read need not wait for a writer
 		}
-		p.wantClass(err, string(c.verb)+" given up while held", store.ErrCancelled, store.ErrOutcomeUnknown)
-		if errors.Is(err, store.ErrCancelled) {
+		p.wantClass(err, string(c.verb)+" given up while held", store.ErrTimedOut, store.ErrOutcomeUnknown)
+		if errors.Is(err, store.ErrTimedOut) {
 			p.wantState(there, string(c.verb)+" given up while held", before)
 		}
 	}
 }
 
-// giveUp makes a call, ends its context and waits for the call's end as long as
-// the target's patience lasts.
-func (p *trial) giveUp(c call, k store.Key) (err error, returned bool) {
-	ctx, cancel := context.WithCancel(p.ctx)
+// runOut makes a call whose time runs out and waits for its end as long as the
+// target's patience lasts.
+func (p *trial) runOut(c call, k store.Key) (err error, returned bool) {
+	ctx, cancel := context.WithTimeout(p.ctx, waiting)
 	defer cancel()
 	done := make(chan error, 1)
-	started := make(chan struct{})
-	go func() {
-		close(started)
-		done <- c.make(ctx, k)
-	}()
-	<-started
-	cancel()
+	go func() { done <- c.make(ctx, k) }()
 	watchdog := time.NewTimer(p.target.patience())
 	defer watchdog.Stop()
 	select {

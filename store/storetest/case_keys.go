@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/kinring/kinring/store"
@@ -47,7 +48,8 @@ func (p *trial) removeEach(keys []store.Key) {
 // keysOf makes a key of every text as an account and as a service.
 func keysOf(texts ...string) []store.Key {
 	var keys []store.Key
-	for _, t := range texts {
+	slices.Sort(texts)
+	for _, t := range slices.Compact(texts) {
 		keys = append(keys, key(t), store.Key{Service: t, Account: "account"})
 	}
 	return keys

@@ -56,7 +56,7 @@ var cases = []testCase{
 	{"I9/cancelled", nil, contextCancelled},
 	{"I9/expired", nil, contextExpired},
 	{"I9/cancelled-in-contention", []need{writing}, cancelledInContention},
-	{"I9/cancelled-while-held", []need{writing, holding}, cancelledWhileHeld},
+	{"I9/expired-while-held", []need{writing, holding}, expiredWhileHeld},
 	{"I10/overwrite", []need{writing}, overwrite},
 	{"limit/value", []need{writing}, valueLimit},
 	{"limit/key", []need{writing}, keyLimit},
