@@ -284,3 +284,21 @@ func TestStampChangesWithTheFile(t *testing.T) {
 		t.Errorf("stamps %v and %v, %v", before, after, err)
 	}
 }
+
+func TestStampsOfWritesDiffer(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	seen := map[Stamp]int{}
+	for n := range 200 {
+		if err := WriteFile(t.Context(), path, []byte("the same"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		stamp, err := StampOf(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if before, twice := seen[stamp]; twice {
+			t.Fatalf("writes %d and %d have the same stamp %v", before, n, stamp)
+		}
+		seen[stamp] = n
+	}
+}

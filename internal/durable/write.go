@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/kinring/kinring/store"
 )
@@ -113,11 +114,18 @@ func (t *tempFile) fill(data []byte, mode fs.FileMode) error {
 	if err := t.f.Chmod(mode); err != nil {
 		return err
 	}
+	t.setTime()
 	if err := t.f.Sync(); err != nil {
 		return err
 	}
 	return t.beforePlacing()
 }
+
+// setTime gives the file the time to the nanosecond. The system's own has steps
+// of milliseconds, within which a file can be replaced twice and its number be
+// given out again: then two writes would have the same stamp. A file system that
+// keeps no such times loses nothing.
+func (t *tempFile) setTime() { _ = t.root.Chtimes(t.name, time.Time{}, time.Now()) }
 
 // discard closes the file and removes it unless it got its place.
 func (t *tempFile) discard() {
