@@ -1,63 +1,24 @@
-package filelock
+package filelock_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/kinring/kinring/internal/filelock"
+	"github.com/kinring/kinring/internal/filelock/filelocktest"
 	"github.com/kinring/kinring/store"
 )
 
-// holderVariable makes the test binary take the lock that it names, say so, and
-// keep it until it is killed or its standard input ends.
-const holderVariable = "KINRING_TEST_HOLD_LOCK"
-
 func TestMain(m *testing.M) {
-	if path := os.Getenv(holderVariable); path != "" {
-		hold(path)
-	}
+	filelocktest.Main()
 	os.Exit(m.Run())
-}
-
-func hold(path string) {
-	if _, err := Acquire(context.Background(), path, Options{Mode: 0o600}); err != nil {
-		os.Stdout.WriteString(err.Error() + "\n")
-		os.Exit(1)
-	}
-	os.Stdout.WriteString("held\n")
-	_, _ = os.Stdin.Read(make([]byte, 1))
-	os.Exit(0)
-}
-
-// holder starts a process that holds the lock and returns it.
-func holder(t *testing.T, path string) *exec.Cmd {
-	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), holderVariable+"="+path)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { in.Close(); _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "held\n" {
-		t.Fatalf("the holder says %q, %v", line, err)
-	}
-	return cmd
 }
 
 func short(t *testing.T) context.Context {
@@ -68,7 +29,7 @@ func short(t *testing.T) context.Context {
 
 func TestWaitEndsWithTheContext(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.lock")
-	first, err := Acquire(t.Context(), path, Options{Mode: 0o600})
+	first, err := filelock.Acquire(t.Context(), path, filelock.Options{Mode: 0o600})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,14 +39,14 @@ func TestWaitEndsWithTheContext(t *testing.T) {
 		ctx  context.Context
 		want error
 	}{{short(t), store.ErrTimedOut}, {cancelled, store.ErrCancelled}} {
-		if l, err := Acquire(c.ctx, path, Options{}); l != nil || !errors.Is(err, c.want) {
+		if l, err := filelock.Acquire(c.ctx, path, filelock.Options{}); l != nil || !errors.Is(err, c.want) {
 			t.Errorf("a held lock: %v, %v; want %v", l, err, c.want)
 		}
 	}
 	if err := first.Unlock(); err != nil {
 		t.Fatal(err)
 	}
-	second, err := Acquire(t.Context(), path, Options{})
+	second, err := filelock.Acquire(t.Context(), path, filelock.Options{})
 	if err != nil {
 		t.Fatalf("a released lock: %v", err)
 	}
@@ -97,14 +58,12 @@ func TestWaitEndsWithTheContext(t *testing.T) {
 
 func TestKilledHolderReleases(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.lock")
-	other := holder(t, path)
-	if _, err := Acquire(short(t), path, Options{}); !errors.Is(err, store.ErrTimedOut) {
+	kill := filelocktest.Hold(t, path)
+	if _, err := filelock.Acquire(short(t), path, filelock.Options{}); !errors.Is(err, store.ErrTimedOut) {
 		t.Fatalf("held by another process: %v; want %v", err, store.ErrTimedOut)
 	}
-	if err := other.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	l, err := Acquire(t.Context(), path, Options{})
+	kill()
+	l, err := filelock.Acquire(t.Context(), path, filelock.Options{})
 	if err != nil {
 		t.Fatalf("after the holder was killed: %v", err)
 	}
@@ -118,7 +77,7 @@ func TestManyTakersExclude(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 5 {
-				l, err := Acquire(t.Context(), path, Options{Mode: 0o600, Every: time.Millisecond})
+				l, err := filelock.Acquire(t.Context(), path, filelock.Options{Mode: 0o600, Every: time.Millisecond})
 				if err != nil {
 					t.Error(err)
 					return
@@ -138,30 +97,6 @@ func TestManyTakersExclude(t *testing.T) {
 	}
 }
 
-func TestReplacedLockFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a.lock")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if !stillThere(f, path) {
-		t.Fatal("a file that is there counts as gone")
-	}
-	if err := os.Rename(path, path+".old"); err != nil {
-		t.Skipf("an open file cannot be renamed here: %v", err)
-	}
-	if stillThere(f, path) {
-		t.Error("a renamed file counts as there")
-	}
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if stillThere(f, path) {
-		t.Error("another file of that name counts as the same")
-	}
-}
-
 func TestWhatCannotBeALock(t *testing.T) {
 	dir := t.TempDir()
 	target := filepath.Join(dir, "target")
@@ -176,7 +111,7 @@ func TestWhatCannotBeALock(t *testing.T) {
 	for name, path := range map[string]string{
 		"symlink": link, "folder": folder, "no such folder": filepath.Join(dir, "none", "a.lock"),
 	} {
-		if _, err := Acquire(t.Context(), path, Options{Mode: 0o600}); !errors.Is(err, store.ErrUnavailable) {
+		if _, err := filelock.Acquire(t.Context(), path, filelock.Options{Mode: 0o600}); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("%s: %v; want %v", name, err, store.ErrUnavailable)
 		}
 	}
