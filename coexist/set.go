@@ -64,14 +64,28 @@ func (e *Engine) set(ctx context.Context, key store.Key, value store.Value) (Wri
 	cond, sources := store.Match(over.Revision), inherit(p, over.Record, e.sources(key))
 	if absent {
 		cond, sources = store.Absent(), e.glance(ctx, p, key)
+	} else if repeats(p, key, value, sources, e.sources(key)) {
+		sources = e.glance(ctx, p, key)
 	}
 	next := over.Record.Generation + 1
 	rev, err := e.Shared.Put(ctx, key, store.Item{Value: value, Record: record(p, key, value, next, sources)}, cond)
 	return Written{Revision: rev, Generation: next}, err
 }
 
-// glance notes what the legacy sources hold under the first value of a key, so
-// that a later write of an older build can be told from that. It asks only
+// repeats reports whether a value is what a source last agreed on. Written over
+// the same agreement, it would look as if no new build had written since, and
+// what an older build wrote before would pass as newer.
+func repeats(p *printer, key store.Key, value store.Value, then []store.Agreement, sources []Source) bool {
+	for i, a := range then {
+		if a.Kind == store.Held && p.seen(key, sources[i], value) == a.Fingerprint {
+			return true
+		}
+	}
+	return false
+}
+
+// glance notes what the legacy sources hold now, so that a later write of an
+// older build can be told from it. It asks only
 // sources that never prompt, and what it cannot tell is unknown: a Set does not
 // fail because of a legacy source.
 func (e *Engine) glance(ctx context.Context, p *printer, key store.Key) []store.Agreement {
