@@ -128,7 +128,7 @@ func (e *Engine) olderSignedOut(ctx context.Context, p *printer, key store.Key, 
 	if e.Policy.OlderSignout != SignoutPropagate || p.seen(key, s.source, item.Value) != then.Fingerprint {
 		return Reading{}, false, nil
 	}
-	if err := e.mark(ctx, p, key, item); err != nil {
+	if err := e.mark(ctx, p, key, item, s); err != nil {
 		return Reading{}, true, err
 	}
 	return Reading{}, true, &store.Error{Class: store.ErrNotFound, Detail: "an older build signed out"}
