@@ -108,22 +108,9 @@ func (e *Engine) tryMark(ctx context.Context, d *deletion) error {
 		return err
 	}
 	existed := !absent && !isMarker(over)
-	if !e.Shared.Info().Capabilities.Records {
-		err = e.removeShared(ctx, d.key, over)
-	} else {
-		err = e.putMarker(ctx, d, over, absent)
-	}
+	err = e.putMarker(ctx, d, over, absent)
 	d.existed = d.existed || existed && err == nil
 	return err
-}
-
-// removeShared deletes from a store that keeps no records and so no markers.
-// New refuses such a store beside legacy sources.
-func (e *Engine) removeShared(ctx context.Context, key store.Key, over store.Item) error {
-	if over.Revision == "" {
-		return nil
-	}
-	return e.Shared.Delete(ctx, key, store.Match(over.Revision))
 }
 
 func (e *Engine) putMarker(ctx context.Context, d *deletion, over store.Item, absent bool) error {

@@ -151,9 +151,9 @@ func feasible(c Config) error {
 			"use the preset shared-only or default")
 	case caps.ReadOnly:
 		return refuse("the shared store is read-only", "choose one that can be written")
-	case !caps.Records && len(c.Sources) > 0:
-		return refuse("the shared store keeps no records, so a deletion could not be told from a value never copied",
-			"choose a store that keeps records, or name no legacy source")
+	case !caps.Records:
+		return refuse("the shared store keeps no records, so a deletion could not be marked and a late write would undo it",
+			"choose a store that keeps records")
 	case !(caps.AtomicAbsent && caps.AtomicMatch):
 		return refuse("the shared store has no conditional writes", "choose one that has")
 	}
