@@ -1,0 +1,5 @@
+package vault
+
+const workerRole = "KINRING_VAULT_TEST_ROLE"
+
+var workerRoles = map[string]func(path string) error{}
