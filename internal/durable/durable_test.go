@@ -289,12 +289,13 @@ func TestStampsOfWritesDiffer(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	seen := map[Stamp]int{}
 	for n := range 200 {
-		if err := WriteFile(t.Context(), path, []byte("the same"), 0o600); err != nil {
+		told, err := Replace(t.Context(), path, []byte("the same"), 0o600)
+		if err != nil {
 			t.Fatal(err)
 		}
 		stamp, err := StampOf(path)
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || stamp != told {
+			t.Fatalf("stamp %v, %v; want %v as the write said", stamp, err, told)
 		}
 		if before, twice := seen[stamp]; twice {
 			t.Fatalf("writes %d and %d have the same stamp %v", before, n, stamp)

@@ -22,14 +22,27 @@ import (
 // The file gets the mode. What is replaced must be a regular file of the same
 // user: another name's hard link to it keeps the old content.
 func WriteFile(ctx context.Context, path string, data []byte, mode fs.FileMode) error {
-	return write(ctx, path, data, mode, func(root *os.Root, temp, name string) error {
-		return root.Rename(temp, name)
-	})
+	_, err := Replace(ctx, path, data, mode)
+	return err
 }
 
 // CreateFile is WriteFile for a file that must not be there yet: if something
 // is, the error is ErrConflict and it is left alone.
 func CreateFile(ctx context.Context, path string, data []byte, mode fs.FileMode) error {
+	_, err := Create(ctx, path, data, mode)
+	return err
+}
+
+// Replace is WriteFile and returns the stamp of what it wrote, which is not
+// that of what another program may have written over it since.
+func Replace(ctx context.Context, path string, data []byte, mode fs.FileMode) (Stamp, error) {
+	return write(ctx, path, data, mode, func(root *os.Root, temp, name string) error {
+		return root.Rename(temp, name)
+	})
+}
+
+// Create is CreateFile and returns the stamp of what it wrote.
+func Create(ctx context.Context, path string, data []byte, mode fs.FileMode) (Stamp, error) {
 	return write(ctx, path, data, mode, func(_ *os.Root, temp, name string) error {
 		dir := filepath.Dir(path)
 		return Publish(filepath.Join(dir, temp), filepath.Join(dir, name))
@@ -38,33 +51,37 @@ func CreateFile(ctx context.Context, path string, data []byte, mode fs.FileMode)
 
 type placeFunc func(root *os.Root, temp, name string) error
 
-func write(ctx context.Context, path string, data []byte, mode fs.FileMode, place placeFunc) error {
+func write(ctx context.Context, path string, data []byte, mode fs.FileMode, place placeFunc) (Stamp, error) {
 	if err := store.FromContext(ctx); err != nil {
-		return store.At(err, "write", path, store.Key{})
+		return Stamp{}, store.At(err, "write", path, store.Key{})
 	}
 	dir, name := filepath.Split(path)
 	root, err := os.OpenRoot(filepath.Clean(dir + "."))
 	if err != nil {
-		return failure("write", path, err)
+		return Stamp{}, failure("write", path, err)
 	}
 	defer root.Close()
 	if err := checkReplaced(root, path, name); err != nil {
-		return err
+		return Stamp{}, err
 	}
 	sweep(root, name)
 	temp, err := writeTemp(root, name, data, mode)
 	if err != nil {
-		return failure("write", path, err)
+		return Stamp{}, failure("write", path, err)
 	}
 	defer temp.discard()
+	stamp, err := StampOf(filepath.Join(dir, temp.name))
+	if err != nil {
+		return Stamp{}, err
+	}
 	if err := store.FromContext(ctx); err != nil {
-		return store.At(err, "write", path, store.Key{})
+		return Stamp{}, store.At(err, "write", path, store.Key{})
 	}
 	if err := place(root, temp.name, name); err != nil {
-		return failure("write", path, err)
+		return Stamp{}, failure("write", path, err)
 	}
 	temp.placed = true
-	return unknownIf(syncRoot(root), "write", path)
+	return stamp, unknownIf(syncRoot(root), "write", path)
 }
 
 // checkReplaced refuses to replace what ReadFile would not have read.

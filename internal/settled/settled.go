@@ -63,7 +63,7 @@ func (f File) Read(ctx context.Context) ([]byte, durable.Stamp, error) {
 		if seen.lasts(v) {
 			return nil, durable.Stamp{}, f.corrupt(v.problem)
 		}
-		if !sleep(bounded, pause) {
+		if !Pause(bounded, pause) {
 			return nil, durable.Stamp{}, f.unsettled(ctx)
 		}
 	}
@@ -120,7 +120,8 @@ func (d *damage) lasts(v version) bool {
 	return time.Since(d.since) >= grace
 }
 
-func sleep(ctx context.Context, d time.Duration) bool {
+// Pause waits, and reports whether the context outlived the wait.
+func Pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
