@@ -199,3 +199,35 @@ func (r *Ring) storeStatus(ctx context.Context) StoreStatus {
 	}
 	return st
 }
+
+// StoreKind returns the kind of the shared store, for example "vault".
+func (r *Ring) StoreKind() string { return r.driver.Kind() }
+
+// SourceInfo is what a ring knows of one legacy source.
+type SourceInfo struct {
+	Name  string
+	Store string // the place of the source, such as a path
+	// Active reports whether the older build, as it is configured now, uses it.
+	Active bool
+	// Err says why the source cannot be listed, or its configuration not be read.
+	Err error
+}
+
+// Sources describes the legacy sources in the older build's reading order. It
+// reads their configuration and lists them; it reads no value.
+func (r *Ring) Sources(ctx context.Context) []SourceInfo {
+	ctx, cancel := r.budgeted(ctx)
+	defer cancel()
+	var out []SourceInfo
+	for _, s := range r.sources {
+		info := SourceInfo{Name: s.Name, Store: s.Store.Info().ID, Active: true}
+		if s.Active != nil {
+			info.Active, info.Err = s.Active(ctx)
+		}
+		if info.Active && info.Err == nil {
+			_, info.Err = s.Store.List(ctx, "")
+		}
+		out = append(out, info)
+	}
+	return out
+}
