@@ -68,7 +68,7 @@ func both(t *testing.T, test func(t *testing.T, l layout, home string)) {
 func (l layout) path(home string) string { return filepath.Join(home, l.file) }
 
 func (l layout) config(home string) store.SourceConfig {
-	return store.SourceConfig{Name: "older", Vars: map[string]string{"home": home}, Keys: []store.SourceKey{{Key: l.key}}}
+	return store.SourceConfig{Name: "older", Service: l.key.Service, Vars: map[string]string{"home": home}, Keys: []store.SourceKey{{Key: l.key}}}
 }
 
 func (l layout) open(t testing.TB, home string) store.Store {

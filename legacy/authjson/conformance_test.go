@@ -73,8 +73,8 @@ func (s *shelf) source(key store.Key) (store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	source, err := l.Open(store.SourceConfig{Name: "shelf", Vars: map[string]string{"home": filepath.Join(s.base, g)},
-		Keys: []store.SourceKey{{Key: key}}})
+	source, err := l.Open(store.SourceConfig{Name: "shelf", Service: key.Service,
+		Vars: map[string]string{"home": filepath.Join(s.base, g)}, Keys: []store.SourceKey{{Key: key}}})
 	if err != nil {
 		return nil, err
 	}

@@ -42,18 +42,10 @@ func (Entries) Capabilities() store.Capabilities {
 // Canonical returns compact JSON with sorted names.
 func (Entries) Canonical(value []byte) []byte { return canonical(value) }
 
-// Open returns the source. Its keys have the service that the profile's keys
-// for it have, or else the family's.
+// Open returns the source. The file knows no services: its keys have the one
+// that the profile gives.
 func (Entries) Open(config store.SourceConfig) (store.Store, error) {
-	service := config.Family.Service
-	for i, k := range config.Keys {
-		if i > 0 && k.Key.Service != service {
-			return nil, &store.Error{Class: store.ErrInvalid, Op: "open", Store: config.Name,
-				Detail: entriesFile + " holds keys of one service", Remedy: "assign keys of one service to the source"}
-		}
-		service = k.Key.Service
-	}
-	if service == "" {
+	if config.Service == "" {
 		return nil, &store.Error{Class: store.ErrInvalid, Op: "open", Store: config.Name,
 			Detail: "it is not said which service the entries belong to", Remedy: "give the profile a service"}
 	}
@@ -61,7 +53,7 @@ func (Entries) Open(config store.SourceConfig) (store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &entries{f, service}, nil
+	return &entries{f, config.Service}, nil
 }
 
 // entries is a .credentials.json.

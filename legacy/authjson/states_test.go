@@ -131,13 +131,10 @@ func TestOpenRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, spoil := range map[string]func(*store.SourceConfig){
-			"no home":         func(c *store.SourceConfig) { c.Vars = nil },
-			"a relative home": func(c *store.SourceConfig) { c.Vars = map[string]string{"home": "codex"} },
-			"a relative path": func(c *store.SourceConfig) { c.Path = "auth.json" },
-			"too many keys": func(c *store.SourceConfig) {
-				c.Keys = append(c.Keys, store.SourceKey{Key: store.Key{Service: "another", Account: "a"}})
-			},
-			"nothing to serve": func(c *store.SourceConfig) { c.Keys = nil },
+			"no home":          func(c *store.SourceConfig) { c.Vars = nil },
+			"a relative home":  func(c *store.SourceConfig) { c.Vars = map[string]string{"home": "codex"} },
+			"a relative path":  func(c *store.SourceConfig) { c.Path = "auth.json" },
+			"nothing to serve": func(c *store.SourceConfig) { c.Keys, c.Service = nil, "" },
 		} {
 			config := l.config(home)
 			spoil(&config)
@@ -145,6 +142,18 @@ func TestOpenRefuses(t *testing.T) {
 			wantClass(t, name, err, store.ErrInvalid)
 		}
 	})
+}
+
+func TestLoginIsOneKey(t *testing.T) {
+	l := layouts[0]
+	registered, err := store.LayoutFor(l.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := l.config(t.TempDir())
+	config.Keys = append(config.Keys, store.SourceKey{Key: entryKey})
+	_, err = registered.Open(config)
+	wantClass(t, "two keys", err, store.ErrInvalid)
 }
 
 // TestPath: a path of the profile's own goes before the home, and so does its
