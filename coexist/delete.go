@@ -45,7 +45,9 @@ func (p *parts) note(name string, err error) {
 		return
 	}
 	p.missing = append(p.missing, name)
-	if p.cause == nil {
+	// If nothing was done the cause is the answer, and "nothing happened" is not
+	// true of a part that may yet happen.
+	if p.cause == nil || store.ClassOf(err) == store.ErrOutcomeUnknown {
 		p.cause = err
 	}
 }
@@ -119,9 +121,19 @@ func (e *Engine) putMarker(ctx context.Context, d *deletion, over store.Item, ab
 		cond = store.Absent()
 	}
 	var err error
-	d.marker, err = e.writeMarker(ctx, d.key, over.Record.Generation+1, d.printer,
-		agreed(d.printer, d.key, e.sources(d.key), d.seen), cond)
+	d.marker, err = e.writeMarker(ctx, d.key, over.Record.Generation+1, d.printer, e.atDeletion(d, over.Record), cond)
 	return err
+}
+
+// atDeletion returns what each source held when the key was deleted. A mirror
+// that was announced and may still land is carried on, so that it never passes
+// for a new sign-in.
+func (e *Engine) atDeletion(d *deletion, before store.Record) []store.Agreement {
+	now := agreed(d.printer, d.key, e.sources(d.key), d.seen)
+	for i := range now {
+		now[i].Pending = d.printer.recall(before, now[i].Source).Pending
+	}
+	return now
 }
 
 func (e *Engine) writeMarker(ctx context.Context, key store.Key, generation uint64, p *printer, sources []store.Agreement, cond store.Condition) (store.Item, error) {
@@ -184,7 +196,7 @@ func (e *Engine) deleteLegacy(ctx context.Context, d *deletion) {
 // carries what they held, which is enough to keep the value deleted but would
 // mistake a later sign-in with the very same value for it.
 func (e *Engine) complete(ctx context.Context, d *deletion) {
-	now := agreed(d.printer, d.key, e.sources(d.key), d.seen)
+	now := e.atDeletion(d, d.marker.Record)
 	if slices.Equal(now, d.marker.Record.Sources) {
 		return
 	}

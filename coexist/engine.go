@@ -29,6 +29,9 @@ import (
 type Traits struct {
 	// LegacyOnly: the key is not shared; the legacy sources are its store.
 	LegacyOnly bool
+	// Rotates: each use of the value may replace it, so that older builds must get
+	// to know the new one as long as they hold the key.
+	Rotates bool
 	// Check refuses a value that cannot be one of this key; nil accepts all.
 	Check func(value []byte) error
 }
@@ -59,6 +62,24 @@ type Queue interface {
 	Do(ctx context.Context, key store.Key, op func(context.Context) error) error
 }
 
+// Lease is the right to replace one key, held for the whole family on this
+// machine.
+type Lease interface {
+	// Interrupted reports whether the holder before ended while its function ran.
+	Interrupted() bool
+	// Begin notes, so that it outlives this process, that a function is about to
+	// run.
+	Begin() error
+	// Release gives the lease back, with the note.
+	Release() error
+}
+
+// Leases hands out leases, one a key at a time. A lease ends with the process
+// that holds it, however that ends.
+type Leases interface {
+	Hold(ctx context.Context, key store.Key) (Lease, error)
+}
+
 // Memory keeps, for the life of an engine, the stamp that each source had when
 // the engine last compared it. It may be used by several operations at once.
 type Memory interface {
@@ -86,10 +107,12 @@ const (
 	NoticeOlderWrote     NoticeKind = "older-wrote"     // an older build wrote; the policy only reports it
 	NoticeDiverged       NoticeKind = "diverged"        // both wrote since they last agreed
 	NoticeOlderSignedOut NoticeKind = "older-signed-out"
-	NoticeUnverified     NoticeKind = "unverified"   // the shared store is out of reach; the legacy value was returned
-	NoticeFallback       NoticeKind = "fallback"     // the shared store failed; the legacy value was returned
-	NoticeLookFailed     NoticeKind = "look-failed"  // a legacy source could not be compared
-	NoticeFinishFailed   NoticeKind = "mark-pending" // a deletion is done but its marker could not be completed
+	NoticeUnverified     NoticeKind = "unverified"    // the shared store is out of reach; the legacy value was returned
+	NoticeFallback       NoticeKind = "fallback"      // the shared store failed; the legacy value was returned
+	NoticeLookFailed     NoticeKind = "look-failed"   // a legacy source could not be compared
+	NoticeFinishFailed   NoticeKind = "mark-pending"  // a deletion is done but its marker could not be completed
+	NoticeMirrorFailed   NoticeKind = "mirror-failed" // an older build could not be given a new value
+	NoticeInterrupted    NoticeKind = "interrupted"   // an Update before this one ended inside its function
 )
 
 // Config is what an engine is made of. Shared, Policy and Queue are required.
@@ -108,6 +131,11 @@ type Config struct {
 	// Memory lets a Get pass over sources that did not change; nil compares every
 	// time.
 	Memory Memory
+	// Leases are needed by Update only.
+	Leases Leases
+	// Grace returns a context in which a result that must not be lost can still be
+	// saved after ctx has ended. Update needs it.
+	Grace func(ctx context.Context) (context.Context, context.CancelFunc)
 	// Random fills its argument with random bytes. It is used once in the life
 	// of a shared store that cannot derive a fingerprint key.
 	Random func([]byte) error
