@@ -142,8 +142,14 @@ func (n *conn) rows(ctx context.Context, meta bool, f func(row) error) error {
 	defer rows.Close()
 	for rows.Next() {
 		var r row
-		if err := rows.Scan(&r.id, &r.revision, &r.generation, &r.kind, &r.meta); err != nil {
+		var id any
+		if err := rows.Scan(&id, &r.revision, &r.generation, &r.kind, &r.meta); err != nil {
 			return err
+		}
+		// The same bytes as text would not be found by a search for a blob.
+		var isBlob bool
+		if r.id, isBlob = id.([]byte); !isBlob {
+			return errDisorder
 		}
 		if err := store.FromContext(ctx); err != nil {
 			return err

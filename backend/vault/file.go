@@ -101,7 +101,7 @@ func (f *file) readOnce(ctx context.Context, use func(*conn) error) error {
 	}
 	defer func() { f.idle <- n }()
 	if n == nil {
-		opened, err := openConn(f.path, f.reading)
+		opened, err := openConn(f.path, f.howToRead())
 		if err != nil {
 			return err
 		}
@@ -115,6 +115,14 @@ func (f *file) readOnce(ctx context.Context, use func(*conn) error) error {
 		n = nil
 	}
 	return err
+}
+
+// howToRead is quietly, if nothing speaks against it.
+func (f *file) howToRead() access {
+	if f.reading == accessQuiet && !soundLog(f.path) {
+		return accessRead
+	}
+	return f.reading
 }
 
 // joinSharedMemory gives up reading quietly. It is needed for writing, and

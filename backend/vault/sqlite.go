@@ -105,7 +105,7 @@ func isBusy(err error) bool {
 // not write to it: a writer is about to set it up, or died while it did.
 func isUnsettled(err error) bool {
 	switch resultCode(err) {
-	case codes.SQLITE_READONLY_RECOVERY, codes.SQLITE_READONLY_CANTLOCK, codes.SQLITE_READONLY_CANTINIT:
+	case codes.SQLITE_READONLY_RECOVERY, codes.SQLITE_READONLY_CANTLOCK, codes.SQLITE_READONLY_CANTINIT, codes.SQLITE_PROTOCOL:
 		return true
 	}
 	return false

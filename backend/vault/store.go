@@ -112,15 +112,24 @@ func (s *vaultStore) verify(ctx context.Context, n *conn) error {
 	return s.count(ctx, n, box, false, func(row) error { return nil })
 }
 
-// count calls f with every row of a snapshot and reports rows that are missing
-// or should not be there.
+// errDisorder is the error for rows that are all there, but not where a search
+// would find them.
+var errDisorder = &store.Error{Class: store.ErrCorrupt, Detail: "the vault's rows are not in order", Remedy: restoring}
+
+// count calls f with every row of a snapshot and reports rows that are missing,
+// should not be there, or are not in the order that searching relies on.
 func (s *vaultStore) count(ctx context.Context, n *conn, box []byte, meta bool, f func(row) error) error {
 	sum, err := s.sealer.openCensus(box)
 	if err != nil {
 		return err
 	}
 	var counted census
+	var last []byte
 	err = n.rows(ctx, meta, func(r row) error {
+		if bytes.Compare(last, r.id) >= 0 {
+			return errDisorder
+		}
+		last = r.id
 		counted.add(s.sealer, r)
 		return f(r)
 	})
