@@ -148,16 +148,22 @@ func (e *Engine) writeMarker(ctx context.Context, key store.Key, generation uint
 // mark puts a marker over a shared value that an older build signed out of,
 // without touching legacy. Of the source that showed the sign-out the marker
 // says what was seen then: what is there by now may be a new sign-in, which must
-// not pass as the value that was deleted.
+// not pass as the value that was deleted. A source that cannot be read may hold
+// the value still, and ends the attempt.
 func (e *Engine) mark(ctx context.Context, p *printer, key store.Key, over store.Item, gone sighting) error {
 	if err := writable(over); err != nil {
 		return err
 	}
-	seen := e.lookAll(ctx, key)
-	for i := range seen {
-		if seen[i].source.Name == gone.source.Name {
-			seen[i] = gone
+	var seen []sighting
+	for _, src := range e.sources(key) {
+		s := gone
+		if src.Name != gone.source.Name {
+			s = e.look(ctx, src, key)
 		}
+		if s.err != nil {
+			return s.err
+		}
+		seen = append(seen, s)
 	}
 	_, err := e.writeMarker(ctx, key, over.Record.Generation+1, p,
 		agreed(p, key, e.sources(key), seen), store.Match(over.Revision))

@@ -62,9 +62,15 @@ func (e *Engine) set(ctx context.Context, key store.Key, value store.Value) (Wri
 		return Written{}, err
 	}
 	cond, sources := store.Match(over.Revision), inherit(p, over.Record, e.sources(key))
-	if absent {
+	again := repeats(p, key, value, sources, e.sources(key))
+	switch {
+	case absent:
 		cond, sources = store.Absent(), e.glance(ctx, p, key)
-	} else if repeats(p, key, value, sources, e.sources(key)) {
+	case again && isMarker(over):
+		// What legacy still holds is left over from a deletion that may yet finish;
+		// when it goes, no older build will have signed out.
+		sources = agreed(p, key, e.sources(key), nil)
+	case again:
 		sources = e.glance(ctx, p, key)
 	}
 	next := over.Record.Generation + 1
