@@ -16,6 +16,7 @@ const sharedPart = "shared"
 // whether there was a value anywhere. Both are always attempted; if something
 // failed the error is ErrPartial, and calling Delete again finishes the rest.
 func (e *Engine) Delete(ctx context.Context, key store.Key) (existed bool, err error) {
+	e.bulk(ctx)
 	err = e.do(ctx, "delete", key, func(ctx context.Context) error {
 		existed, err = e.delete(ctx, key)
 		return err
