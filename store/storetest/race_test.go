@@ -21,10 +21,11 @@ func TestRacingStore(t *testing.T) {
 	if os.Getenv(racingVariable) != "" {
 		calls := 0
 		caseNamed(t, "duty/concurrent").try(t, inMemory(func(s store.Store) store.Store {
-			return &bent{Store: s, get: func(ctx context.Context, k store.Key) (store.Item, error) {
+			racing := within(func(ctx context.Context, do func(context.Context) error) error {
 				calls++
-				return s.Get(ctx, k)
-			}}
+				return do(ctx)
+			})(s)
+			return &racing
 		}), memory.Capabilities())
 		return
 	}
