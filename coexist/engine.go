@@ -100,19 +100,20 @@ type NoticeKind string
 
 // The kinds of notice.
 const (
-	NoticeBackfilled     NoticeKind = "backfilled"      // a legacy value was copied into the shared store
-	NoticeBackfillFailed NoticeKind = "backfill-failed" // it could not be; the legacy value was returned
-	NoticeAdopted        NoticeKind = "adopted"         // a sign-in by an older build revived a deleted key
-	NoticeFastForwarded  NoticeKind = "fast-forwarded"  // an older build's newer value was taken over
-	NoticeOlderWrote     NoticeKind = "older-wrote"     // an older build wrote; the policy only reports it
-	NoticeDiverged       NoticeKind = "diverged"        // both wrote since they last agreed
-	NoticeOlderSignedOut NoticeKind = "older-signed-out"
-	NoticeUnverified     NoticeKind = "unverified"    // the shared store is out of reach; the legacy value was returned
-	NoticeFallback       NoticeKind = "fallback"      // the shared store failed; the legacy value was returned
-	NoticeLookFailed     NoticeKind = "look-failed"   // a legacy source could not be compared
-	NoticeFinishFailed   NoticeKind = "mark-pending"  // a deletion is done but its marker could not be completed
-	NoticeMirrorFailed   NoticeKind = "mirror-failed" // an older build could not be given a new value
-	NoticeInterrupted    NoticeKind = "interrupted"   // an Update before this one ended inside its function
+	NoticeBackfilled      NoticeKind = "backfilled"      // a legacy value was copied into the shared store
+	NoticeBackfillFailed  NoticeKind = "backfill-failed" // it could not be; the legacy value was returned
+	NoticeAdopted         NoticeKind = "adopted"         // a sign-in by an older build revived a deleted key
+	NoticeFastForwarded   NoticeKind = "fast-forwarded"  // an older build's newer value was taken over
+	NoticeOlderWrote      NoticeKind = "older-wrote"     // an older build wrote; the policy only reports it
+	NoticeDiverged        NoticeKind = "diverged"        // both wrote since they last agreed
+	NoticeOlderSignedOut  NoticeKind = "older-signed-out"
+	NoticeUnverified      NoticeKind = "unverified"       // the shared store is out of reach; the legacy value was returned
+	NoticeFallback        NoticeKind = "fallback"         // the shared store failed; the legacy value was returned
+	NoticeLookFailed      NoticeKind = "look-failed"      // a legacy source could not be compared
+	NoticeFinishFailed    NoticeKind = "mark-pending"     // a deletion is done but its marker could not be completed
+	NoticeMirrorFailed    NoticeKind = "mirror-failed"    // an older build could not be given a new value
+	NoticeMigrationFailed NoticeKind = "migration-failed" // some keys could not be migrated on the first operation
+	NoticeInterrupted     NoticeKind = "interrupted"      // an Update before this one ended inside its function
 )
 
 // Config is what an engine is made of. Shared, Policy and Queue are required.
@@ -148,6 +149,7 @@ type Config struct {
 type Engine struct {
 	Config
 	printer atomic.Pointer[printer]
+	bulked  atomic.Bool // the migration of the first operation is done with
 }
 
 // New returns an engine, or refuses a policy that the shared store cannot
@@ -174,9 +176,8 @@ func feasible(c Config) error {
 		return &store.Error{Class: store.ErrUnsupported, Op: "open", Store: info.Kind, Detail: what, Remedy: remedy}
 	}
 	switch caps := info.Capabilities; {
-	case c.Policy.Writes == DualWrite || c.Policy.BulkMigrate != BulkNever:
-		return refuse("this build does not write to legacy sources: it knows neither dual-write nor bulk migration",
-			"use the preset shared-only or default")
+	case c.Policy.Writes == DualWrite && c.Leases == nil:
+		return refuse("dual writes need leases, or two programs would mirror past each other", "open the family with leases")
 	case caps.ReadOnly:
 		return refuse("the shared store is read-only", "choose one that can be written")
 	case !caps.Records:

@@ -33,6 +33,7 @@ type Reading struct {
 // Get returns the value of a key, or ErrNotFound if every store that could hold
 // it was read and none does.
 func (e *Engine) Get(ctx context.Context, key store.Key) (Reading, error) {
+	e.bulk(ctx)
 	var r Reading
 	err := e.do(ctx, "get", key, func(ctx context.Context) error {
 		return again(ctx, func() (err error) {

@@ -46,17 +46,6 @@ func (e *Engine) mirrorTo(ctx context.Context, p *printer, key store.Key, item s
 	return s, nil
 }
 
-// announce notes in a record which sources are about to be given the value, so
-// that whoever finds it there, after a crash, knows that no older build wrote
-// it.
-func (e *Engine) announce(p *printer, key store.Key, value store.Value, sources []store.Agreement) {
-	for i, src := range e.sources(key) {
-		if sources[i].Kind == store.Held {
-			sources[i].Pending = p.seen(key, src, value)
-		}
-	}
-}
-
 // confirm records what both agree on since a mirror: the shared value itself. If
 // the key was written meanwhile, that write knows better.
 func (e *Engine) confirm(ctx context.Context, p *printer, key store.Key, item store.Item, done []sighting) (store.Item, error) {

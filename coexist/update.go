@@ -239,24 +239,14 @@ func (u *update) save(ctx context.Context, next store.Value) (Reading, error) {
 	if err := u.acceptable(u.key, next); err != nil {
 		return Reading{}, err
 	}
-	item := store.Item{Value: next}
-	sources := inherit(u.printer, u.item.Record, u.sources(u.key))
-	cond := store.Match(u.item.Revision)
-	if u.item.Revision == "" {
-		cond, sources = store.Absent(), u.glance(ctx, u.printer, u.key)
-	} else if repeats(u.printer, u.key, next, sources, u.sources(u.key)) {
-		sources = u.glance(ctx, u.printer, u.key)
-	}
-	rotates := u.Traits(u.key).Rotates
-	if rotates {
-		u.announce(u.printer, u.key, next, sources)
-	}
-	item.Record = record(u.printer, u.key, next, u.item.Record.Generation+1, sources)
+	mirrors := u.Traits(u.key).Rotates || u.Policy.Writes == DualWrite
+	item, cond := u.successor(ctx, u.printer, u.key, next, u.item,
+		func(a store.Agreement) bool { return mirrors && a.Kind == store.Held })
 	var err error
 	if item.Revision, err = u.Shared.Put(ctx, u.key, item, cond); err != nil {
 		return Reading{}, err
 	}
-	if rotates {
+	if mirrors {
 		item, err = u.mirrored(ctx, u.printer, u.key, item)
 	}
 	return shared(item), err
