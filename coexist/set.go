@@ -87,9 +87,15 @@ func (e *Engine) putShared(ctx context.Context, key store.Key, value store.Value
 // whoever finds it there after a crash knows that no older build wrote it.
 func (e *Engine) successor(ctx context.Context, p *printer, key store.Key, value store.Value, over store.Item, announced func(store.Agreement) bool) (store.Item, store.Condition) {
 	cond, sources := store.Match(over.Revision), inherit(p, over.Record, e.sources(key))
-	if over.Revision == "" {
+	again := repeats(p, key, value, sources, e.sources(key))
+	switch {
+	case over.Revision == "":
 		cond, sources = store.Absent(), e.glance(ctx, p, key)
-	} else if repeats(p, key, value, sources, e.sources(key)) {
+	case again && isMarker(over):
+		// What legacy still holds is left over from a deletion that may yet finish;
+		// when it goes, no older build will have signed out.
+		sources = agreed(p, key, e.sources(key), nil)
+	case again:
 		sources = e.glance(ctx, p, key)
 	}
 	for i, src := range e.sources(key) {
