@@ -96,7 +96,7 @@ func sqlExec(t testing.TB, path, query string, args ...any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.exec(query, args...); err != nil {
+	if _, err := n.c.ExecContext(t.Context(), query, args...); err != nil {
 		t.Error(err)
 	}
 	if err := n.close(); err != nil {

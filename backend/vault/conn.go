@@ -19,32 +19,39 @@ var background = context.Background()
 type conn struct {
 	db    *sql.DB
 	c     *sql.Conn
-	full  *sql.Stmt
-	state *sql.Stmt
+	stmts map[string]*sql.Stmt // by their text
 }
 
 func openConn(path string, how access) (*conn, error) {
-	db, c, err := connect(path, how)
-	if err != nil {
-		return nil, err
+	n, err := dial(path, how)
+	if err != nil || how != accessWrite {
+		return n, err
 	}
-	n := &conn{db: db, c: c}
-	if how == accessWrite {
-		err = n.keepLog()
-	}
-	if err != nil {
+	if err := n.keepLog(); err != nil {
 		n.close()
 		return nil, err
 	}
 	return n, nil
 }
 
+// dial opens a connection as it is.
+func dial(path string, how access) (*conn, error) {
+	db, err := sql.Open("sqlite", dsn(path, how))
+	if err != nil {
+		return nil, err
+	}
+	c, err := db.Conn(background)
+	if err != nil {
+		db.Close()
+		return nil, err
+	}
+	return &conn{db: db, c: c, stmts: map[string]*sql.Stmt{}}, nil
+}
+
 func (n *conn) close() error {
 	var errs []error
-	for _, s := range []*sql.Stmt{n.full, n.state} {
-		if s != nil {
-			errs = append(errs, s.Close())
-		}
+	for _, s := range n.stmts { // SQLite does not let go of its files before
+		errs = append(errs, s.Close())
 	}
 	return errors.Join(append(errs, n.c.Close(), n.db.Close())...)
 }
@@ -60,20 +67,34 @@ func (n *conn) keepLog() error {
 
 // prepared returns a statement, prepared at its first use: before that nobody
 // knows whether the file has the tables of this format.
-func (n *conn) prepared(s **sql.Stmt, query string) (*sql.Stmt, error) {
-	if *s != nil {
-		return *s, nil
+func (n *conn) prepared(query string) (*sql.Stmt, error) {
+	if s, ok := n.stmts[query]; ok {
+		return s, nil
 	}
-	p, err := n.c.PrepareContext(background, query)
+	s, err := n.c.PrepareContext(background, query)
 	if err == nil {
-		*s = p
+		n.stmts[query] = s
 	}
-	return p, err
+	return s, err
 }
 
+// exec runs a statement that is run again and again.
 func (n *conn) exec(query string, args ...any) error {
-	_, err := n.c.ExecContext(background, query, args...)
+	s, err := n.prepared(query)
+	if err != nil {
+		return err
+	}
+	_, err = s.ExecContext(background, args...)
 	return err
+}
+
+// scan runs such a statement and returns its one row.
+func (n *conn) scan(query string, arg []any, into ...any) error {
+	s, err := n.prepared(query)
+	if err != nil {
+		return err
+	}
+	return s.QueryRowContext(background, arg...).Scan(into...)
 }
 
 // transaction runs f on one snapshot of the vault.
@@ -91,19 +112,16 @@ func (n *conn) transaction(f func() error) error {
 // row returns the row at an address, and whether there is one.
 func (n *conn) row(id []byte) (row, bool, error) {
 	r := row{id: id}
-	query, err := n.prepared(&n.full, "SELECT revision, generation, kind, meta, value FROM items WHERE id = ?")
-	if err != nil {
-		return r, false, err
-	}
-	err = query.QueryRowContext(background, id).Scan(&r.revision, &r.generation, &r.kind, &r.meta, &r.value)
+	err := n.scan("SELECT revision, generation, kind, meta, value FROM items WHERE id = ?", []any{id},
+		&r.revision, &r.generation, &r.kind, &r.meta, &r.value)
 	return found(r, err)
 }
 
 // rowWithoutValue is row for those who need not read the value.
 func (n *conn) rowWithoutValue(id []byte) (row, bool, error) {
 	r := row{id: id}
-	err := n.c.QueryRowContext(background, "SELECT revision, generation, kind, meta FROM items WHERE id = ?", id).
-		Scan(&r.revision, &r.generation, &r.kind, &r.meta)
+	err := n.scan("SELECT revision, generation, kind, meta FROM items WHERE id = ?", []any{id},
+		&r.revision, &r.generation, &r.kind, &r.meta)
 	return found(r, err)
 }
 
@@ -116,12 +134,8 @@ func found(r row, err error) (row, bool, error) {
 
 // census returns the sealed census.
 func (n *conn) census() ([]byte, error) {
-	query, err := n.prepared(&n.state, "SELECT box FROM state WHERE one = 1")
-	if err != nil {
-		return nil, err
-	}
 	var box []byte
-	err = query.QueryRowContext(background).Scan(&box)
+	err := n.scan("SELECT box FROM state WHERE one = 1", nil, &box)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = corruptCensus(errors.New("it is missing"))
 	}
@@ -183,19 +197,19 @@ type stored struct{ body, mac []byte }
 func (n *conn) header() (stored, error) {
 	var s stored
 	var id, version int
-	if err := n.c.QueryRowContext(background, "PRAGMA application_id").Scan(&id); err != nil {
+	if err := n.scan("PRAGMA application_id", nil, &id); err != nil {
 		return s, err
 	}
 	if id != applicationID {
 		return s, &store.Error{Class: store.ErrCorrupt, Detail: "the file is no vault of kinring's", Remedy: "name the right file, or restore it from a backup"}
 	}
-	if err := n.c.QueryRowContext(background, "PRAGMA user_version").Scan(&version); err != nil {
+	if err := n.scan("PRAGMA user_version", nil, &version); err != nil {
 		return s, err
 	}
 	if err := checkFormat(version); err != nil {
 		return s, err
 	}
-	err := n.c.QueryRowContext(background, "SELECT body, mac FROM header WHERE one = 1").Scan(&s.body, &s.mac)
+	err := n.scan("SELECT body, mac FROM header WHERE one = 1", nil, &s.body, &s.mac)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = corruptHeader(errors.New("it is missing"))
 	}

@@ -91,7 +91,11 @@ func (s *sealer) wipe() {
 // tuple encodes parts so that no two lists of parts look the same: each is
 // preceded by its length in four bytes, big-endian.
 func tuple(parts ...[]byte) []byte {
-	var out []byte
+	size := 0
+	for _, p := range parts {
+		size += 4 + len(p)
+	}
+	out := make([]byte, 0, size)
 	for _, p := range parts {
 		out = binary.BigEndian.AppendUint32(out, uint32(len(p)))
 		out = append(out, p...)

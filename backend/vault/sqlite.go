@@ -70,21 +70,6 @@ func dsn(path string, how access) string {
 	return (&url.URL{Scheme: "file", Path: p, RawQuery: query}).String()
 }
 
-// connect opens one connection. The caller closes the returned database, and
-// the connection with it.
-func connect(path string, how access) (*sql.DB, *sql.Conn, error) {
-	db, err := sql.Open("sqlite", dsn(path, how))
-	if err != nil {
-		return nil, nil, err
-	}
-	c, err := db.Conn(context.Background())
-	if err != nil {
-		db.Close()
-		return nil, nil, err
-	}
-	return db, c, nil
-}
-
 // resultCode returns SQLite's extended result code, or 0.
 func resultCode(err error) int {
 	var e *sqlite.Error
