@@ -250,6 +250,9 @@ func isMarker(item store.Item) bool {
 	return item.Record.Kind == store.KindMarker && item.Value.Len() == 0
 }
 
+// Holds reports whether a shared item is a value, and not a marker.
+func Holds(item store.Item) bool { return !isMarker(item) }
+
 func (e *Engine) notify(kind NoticeKind, key store.Key, source string, err error) {
 	e.Notify(Notice{Kind: kind, Key: key, Source: source, Err: err})
 }
