@@ -154,7 +154,7 @@ func fill(n *conn, h header, vaultKey []byte, pageSize int) error {
 		fmt.Sprintf("PRAGMA user_version = %d", format),
 		schema,
 	} {
-		if _, err := n.c.ExecContext(background, statement); err != nil {
+		if err := n.script(statement); err != nil {
 			return err
 		}
 	}

@@ -68,15 +68,15 @@ func FuzzRow(f *testing.F) {
 	f.Add("service", "account", []byte("value"), make([]byte, 32), make([]byte, 16), int64(1), int64(0), make([]byte, 60), make([]byte, 40))
 	f.Add("s", "a", []byte{}, []byte{}, []byte{}, int64(-1), int64(2), []byte{}, []byte{})
 	f.Fuzz(func(t *testing.T, service, account string, value, id, revision []byte, generation, kind int64, meta, box []byte) {
-		if _, err := s.openItem(row{id, revision, generation, kind, meta, box}); store.ClassOf(err) != store.ErrCorrupt {
+		k := store.Key{Service: service, Account: account}
+		if _, err := s.openItem(k, row{id, revision, generation, kind, meta, box}); store.ClassOf(err) != store.ErrCorrupt {
 			t.Fatalf("a row from nowhere: %v", err)
 		}
-		k := store.Key{Service: service, Account: account}
 		r, err := s.sealRow(k, store.Item{Value: store.NewValue(value)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		i, err := s.openItem(r)
+		i, err := s.openItem(k, r)
 		if err != nil || !bytes.Equal(i.Value.Bytes(), value) {
 			t.Fatalf("%d bytes, %v", i.Value.Len(), err)
 		}
@@ -84,7 +84,7 @@ func FuzzRow(f *testing.F) {
 			t.Fatalf("%v, %v", e.Key, err)
 		}
 		r.generation = generation
-		if _, err := s.openItem(r); generation != 0 && store.ClassOf(err) != store.ErrCorrupt {
+		if _, err := s.openItem(k, r); generation != 0 && store.ClassOf(err) != store.ErrCorrupt {
 			t.Fatalf("relabelled: %v", err)
 		}
 	})

@@ -38,15 +38,6 @@ var golden = []goldenItem{
 	{store.Key{Service: "long", Account: "value"}, strings.Repeat("0123456789abcdef", 1000), "", "d544c71f9a9cf989b5c0158e4ffa6a20"},
 }
 
-func (g goldenItem) record(t *testing.T) store.Record {
-	t.Helper()
-	r, err := store.ParseRecord(g.text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
 // goldenCopy copies the golden vault to where it may be opened: what a checkout
 // makes has modes of its own.
 func goldenCopy(t *testing.T) (path, passphrase string) {

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -125,10 +124,13 @@ func patiently(ctx context.Context, f func() error) error {
 // can only come from damage.
 func translate(err error) error {
 	var own *store.Error
-	if err == nil || errors.As(err, &own) {
-		return err
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &own):
+		return own
 	}
-	if errors.Is(err, sql.ErrConnDone) || errors.Is(err, driver.ErrBadConn) {
+	if errors.Is(err, driver.ErrBadConn) {
 		return &store.Error{Class: store.ErrUnavailable, Err: err, Detail: "the connection was lost", Remedy: "open the vault anew"}
 	}
 	e := &store.Error{Native: fmt.Sprintf("sqlite %d", resultCode(err)), Err: err}
