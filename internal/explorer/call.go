@@ -9,11 +9,19 @@ const (
 	verbDelete
 	verbList
 	verbStamp
+	verbHold    // takes the lease on the key; waits while another program has it
+	verbBegin   // notes that an Update's function is about to run
+	verbChange  // runs it
+	verbRelease // gives the lease back
 )
 
 func (v verb) String() string {
-	return [...]string{"reads", "writes", "deletes from", "lists", "asks the stamp of"}[v]
+	return [...]string{"reads", "writes", "deletes from", "lists", "asks the stamp of",
+		"takes the lease", "notes that it begins", "makes something from", "gives the lease back"}[v]
 }
+
+// leasing reports whether the verb is about a lease, not about a store.
+func (v verb) leasing() bool { return v >= verbHold }
 
 // writes reports whether the verb may change a store.
 func (v verb) writes() bool { return v == verbPut || v == verbDelete }
@@ -37,7 +45,7 @@ const (
 // The slots of a store: what it can hold in this model.
 const (
 	mainSlot = 0 // the key that all programs work on
-	slots    = 4 // the others are reserved items, numbered as they are met
+	slots    = 6 // the others are reserved items, numbered as they are met
 )
 
 // call is one call of a store, in the model's terms. Calls are compared.
@@ -48,6 +56,8 @@ type call struct {
 	cond  cond
 	rev   revision // for condMatch
 	item  itemID   // for a put
+	value valueID  // for verbChange: what the function is given
+	told  bool     // for verbChange: it is told that the Update before it died
 	keeps bool     // a foreign program's put, which leaves the record as it was
 }
 
@@ -68,6 +78,7 @@ const (
 	ansOutOfReach                         // this program cannot get at the store
 	ansList                               // List: the listing
 	ansStamp                              // Stamp: the revision that it stands for
+	ansHeld                               // Hold: 1 if the holder before died in its function
 )
 
 func reply(k answerKind, n uint16) answer { return answer(k)<<16 | answer(n) }

@@ -31,36 +31,36 @@ func (c client) Info() store.Info {
 
 func (c client) Close() error { return nil }
 
-func (c client) Get(_ context.Context, key store.Key) (store.Item, error) {
-	a := c.p.do(call{verb: verbGet, store: c.store, slot: c.p.slots.slot(key)})
+func (c client) Get(ctx context.Context, key store.Key) (store.Item, error) {
+	a := c.p.do(ctx, call{verb: verbGet, store: c.store, slot: c.p.slots.slot(key)})
 	if a.kind() != ansItem {
 		return store.Item{}, failure(a)
 	}
 	return c.incoming(c.p.decode(itemID(a.number()))), nil
 }
 
-func (c client) Put(_ context.Context, key store.Key, i store.Item, when store.Condition) (store.Revision, error) {
+func (c client) Put(ctx context.Context, key store.Key, i store.Item, when store.Condition) (store.Revision, error) {
 	rev := c.p.revise()
 	put := call{verb: verbPut, store: c.store, slot: c.p.slots.slot(key), item: c.p.encode(c.outgoing(i), rev)}
 	put.cond, put.rev = conditionOf(when)
-	if a := c.p.do(put); a.kind() != ansDone {
+	if a := c.p.do(ctx, put); a.kind() != ansDone {
 		return "", failure(a)
 	}
 	return rev.text(), nil
 }
 
-func (c client) Delete(_ context.Context, key store.Key, when store.Condition) error {
+func (c client) Delete(ctx context.Context, key store.Key, when store.Condition) error {
 	c.p.revise()
 	del := call{verb: verbDelete, store: c.store, slot: c.p.slots.slot(key)}
 	del.cond, del.rev = conditionOf(when)
-	if a := c.p.do(del); a.kind() != ansDone {
+	if a := c.p.do(ctx, del); a.kind() != ansDone {
 		return failure(a)
 	}
 	return nil
 }
 
-func (c client) List(_ context.Context, service string) ([]store.Entry, error) {
-	a := c.p.do(call{verb: verbList, store: c.store})
+func (c client) List(ctx context.Context, service string) ([]store.Entry, error) {
+	a := c.p.do(ctx, call{verb: verbList, store: c.store})
 	if a.kind() != ansList {
 		return nil, failure(a)
 	}
@@ -76,8 +76,8 @@ func (c client) List(_ context.Context, service string) ([]store.Entry, error) {
 }
 
 // stamp is the prompt-free stamp of a source.
-func (c client) stamp(_ context.Context, key store.Key) (string, error) {
-	a := c.p.do(call{verb: verbStamp, store: c.store, slot: c.p.slots.slot(key)})
+func (c client) stamp(ctx context.Context, key store.Key) (string, error) {
+	a := c.p.do(ctx, call{verb: verbStamp, store: c.store, slot: c.p.slots.slot(key)})
 	if a.kind() != ansStamp {
 		return "", failure(a)
 	}

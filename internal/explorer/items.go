@@ -2,6 +2,7 @@ package explorer
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/kinring/kinring/store"
 )
@@ -33,13 +34,14 @@ func (v valueID) text() string { return fmt.Sprintf("v%d", v) }
 
 // item is what stands in a slot.
 type item struct {
-	value  valueID
-	opaque string // the value's bytes if it is none of the values, as for a fingerprint key
-	marker bool   // it says "deleted"
-	marked bool   // its record says so, whatever the value
-	record string
-	rev    revision
-	gen0   bool // the record says generation 0: an emulated store lets it never win
+	value   valueID
+	opaque  string // the value's bytes if it is none of the values, as for a fingerprint key
+	marker  bool   // it says "deleted"
+	marked  bool   // its record says so, whatever the value
+	record  string
+	rev     revision
+	allDone bool // it notes that everything was migrated
+	gen0    bool // the record says generation 0: an emulated store lets it never win
 }
 
 // items numbers the contents met so far. The number of a content never changes.
@@ -51,7 +53,7 @@ type items struct {
 }
 
 // listing is the answer of a List: for each slot the item in it.
-type listing [slots]itemID
+type listing [slots]itemID // a legacy source has the main slot only
 
 func newItems() *items {
 	return &items{all: make([]item, 1), index: map[item]itemID{}, names: map[listing]uint16{}}
@@ -90,7 +92,7 @@ func (t *items) encode(i store.Item, rev revision) itemID {
 	m := item{record: record, rev: rev, marked: i.Record.Kind == store.KindMarker,
 		gen0: i.Record.Present() && i.Record.Generation == 0}
 	if _, err := fmt.Sscanf(text, "v%d", &m.value); err != nil {
-		m.opaque = text
+		m.opaque, m.allDone = text, strings.Contains(text, `"complete":true`)
 	}
 	m.marker = m.marked && text == ""
 	return t.id(m)

@@ -7,10 +7,12 @@ func (o *oracle) judge(s *state, op int, r result) finding {
 		return f
 	}
 	switch kind := o.ops[op].kind; {
-	case kind == opGet && r.class == resultOK:
+	case (kind == opGet || kind == opRejected) && r.class == resultOK:
 		return o.judgeValue(s, op, r)
-	case kind == opGet && r.class == resultNotFound:
+	case (kind == opGet || kind == opRejected) && r.class == resultNotFound:
 		return o.judgeAbsence(s, op)
+	case kind == opMigrate && r.class == resultOK && r.listed && o.unmigrated(s, op):
+		return finding{6, "it says that all is migrated, and the shared store does not hold the key"}
 	case kind == opDelete:
 		return o.judgeDelete(s, op, r)
 	case kind == opList && r.class == resultOK:
@@ -26,18 +28,19 @@ func (o *oracle) judge(s *state, op int, r result) finding {
 // honest judges whether an answer says what happened (I9).
 func (o *oracle) honest(s *state, op int, r result) finding {
 	seen := s.ops[op].seen
-	acts := o.ops[op].kind == opSet || o.ops[op].kind == opDelete
+	kind := o.ops[op].kind
+	acts := kind == opSet || kind == opUpdate || kind == opDelete
 	switch {
 	case r.class == resultDefect:
 		return finding{9, "it answers with an error of no class"}
-	case !o.ops[op].kind.ours():
+	case !kind.ours():
 	case r.class == resultFailed && acts && seen&(landed|launched) != 0:
 		return finding{9, "it says that nothing happened, and something did or may yet"}
-	case r.class == resultUnknown && seen&launched == 0:
+	case r.class == resultUnknown && seen&(launched|landed) == 0:
 		return finding{9, "it says that the outcome is unknown, and it is known"}
-	case r.class == resultOK && o.ops[op].kind == opSet && seen&landed == 0:
+	case r.class == resultOK && (kind == opSet || kind == opUpdate) && seen&landed == 0:
 		return finding{9, "it says that it is done, and nothing was written"}
-	case (r.class == resultFailed || r.class == resultPartial) && seen&troubled == 0 && !r.alien:
+	case (r.class == resultFailed || r.class == resultPartial) && seen&troubled == 0 && !r.alien && !o.mayLose(kind):
 		return finding{9, "it fails although nothing went wrong"}
 	}
 	return finding{}
@@ -66,17 +69,35 @@ func (o *oracle) supersededBy(s *state, w, g int, truth bool) finding {
 	for k := range s.ops {
 		between := s.ops[k].before&(1<<w) != 0 && s.ops[g].before&(1<<k) != 0
 		switch {
-		case k == w || !between:
-		case o.ops[k].kind == opDelete && (o.acknowledged(s, k) || o.ops[g].reach && o.marked(s, k)):
+		case k == w || !between || o.tookLegacySince(s, k):
+		case o.ops[k].kind == opDelete && (s.ops[k].class == resultOK || truth && o.ops[g].reach && o.marked(s, k)):
 			return finding{2, "it returns a value that was deleted before"}
-		case o.ops[k].kind == opSet && s.ops[k].class == resultOK && truth && o.ops[g].reach:
+		case !truth || !o.ops[g].reach || o.rejectedSince(s, k):
+		case (o.ops[k].kind == opSet || o.ops[k].kind == opUpdate) && o.marked(s, k):
 			return finding{10, "it returns a value as the truth that was replaced before"}
 		}
 	}
 	return finding{}
 }
 
-// marked reports whether a Delete acknowledged its part in the shared store.
+// tookLegacySince reports whether a person said since that the older build's
+// value is to stand.
+func (o *oracle) tookLegacySince(s *state, k int) bool { return o.ranSince(s, opTakeLegacy, k) }
+
+// rejectedSince reports whether a server refused a value since, so that one that
+// an older build wrote before may stand in its place.
+func (o *oracle) rejectedSince(s *state, k int) bool { return o.ranSince(s, opRejected, k) }
+
+func (o *oracle) ranSince(s *state, kind opKind, k int) bool {
+	for r := range s.ops {
+		if o.ops[r].kind == kind && s.ops[r].phase != idle && s.ops[k].before&(1<<r) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// marked reports whether an operation acknowledged its part in the shared store.
 func (o *oracle) marked(s *state, k int) bool {
 	st := &s.ops[k]
 	return st.class == resultOK || st.class == resultPartial && st.seen&(1<<shared) != 0
@@ -99,7 +120,7 @@ func (o *oracle) judgeAbsence(s *state, op int) finding {
 }
 
 func (o *oracle) acknowledged(s *state, w int) bool {
-	return s.ops[w].phase == ended && s.ops[w].class == resultOK
+	return s.ops[w].phase == ended && o.marked(s, w)
 }
 
 // evident reports whether an operation looked at all stores that could hold the
@@ -142,6 +163,15 @@ func (o *oracle) excused(s *state, w int) bool {
 			if since && (older || o.propagates) {
 				return true
 			}
+		case opGet, opMigrate, opRejected, opReconcile:
+			// What a later version's sign-out noted cannot be read either.
+			if older && o.propagates && o.ops[k].later {
+				return true
+			}
+		case opTakeLegacy, opTakeShared:
+			if since || late {
+				return true
+			}
 		}
 	}
 	return false
@@ -156,6 +186,9 @@ func (o *oracle) defenceless(w int) bool {
 
 // judgeDelete judges that what a Delete says it has deleted is gone.
 func (o *oracle) judgeDelete(s *state, op int, r result) finding {
+	if o.tookLegacySince(s, op) {
+		return finding{}
+	}
 	done := r.done
 	if r.class == resultOK {
 		done = 1<<(1+maxLegacy) - 1
@@ -248,6 +281,8 @@ func (o *oracle) removed(s *state, w int) bool {
 			return true
 		case kind == opDelete && (since || s.ops[k].class != resultOK):
 			// The older build cannot fence off a deletion that is still on its way.
+			return true
+		case kind == opPrune && since, kind == opTakeLegacy, kind == opTakeShared:
 			return true
 		}
 	}

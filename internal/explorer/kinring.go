@@ -25,6 +25,7 @@ var capabilities = []capability{
 type policy struct {
 	name string
 	coexist.Policy
+	rotates bool // the key rotates
 }
 
 // kinring returns the real engine as a subject.
@@ -35,8 +36,9 @@ func kinring(c capability, pol policy, sources int) *subject {
 		adopts:     pol.Adopt == coexist.Auto || pol.Adopt == coexist.OnRejection,
 		propagates: pol.OlderSignout == coexist.SignoutPropagate,
 		dual:       pol.Writes == coexist.DualWrite,
+		rotates:    pol.rotates,
 		open: func(p *process, prog program) family {
-			return openEngine(p, prog, c, pol.Policy, sources)
+			return openEngine(p, prog, c, pol, sources)
 		},
 	}
 }
@@ -44,14 +46,16 @@ func kinring(c capability, pol policy, sources int) *subject {
 // engine is a program that uses the real engine.
 type engine struct {
 	*coexist.Engine
-	p *process
+	p    *process
+	last *coexist.Reading // what the program read last
 }
 
-func openEngine(p *process, prog program, c capability, pol coexist.Policy, sources int) family {
+func openEngine(p *process, prog program, c capability, pol policy, sources int) family {
 	caps := store.Capabilities{AtomicAbsent: true, AtomicMatch: true, Records: true, Persistent: true}
 	cl := client{p: p, store: shared, caps: caps, newer: prog.later}
-	config := coexist.Config{Policy: pol, Services: []string{mainKey.Service}, Queue: alone{}, Memory: &memory{},
-		Random: p.random, Notify: p.notify, Shared: cl}
+	config := coexist.Config{Policy: pol.Policy, Services: []string{mainKey.Service}, Queue: alone{}, Memory: &memory{},
+		Random: p.random, Notify: p.notify, Shared: cl, Leases: leases{p}, Grace: p.grace,
+		Traits: func(store.Key) coexist.Traits { return coexist.Traits{Rotates: pol.rotates} }}
 	if c.keying {
 		config.Shared = keyingClient{cl}
 	}
@@ -63,7 +67,7 @@ func openEngine(p *process, prog program, c capability, pol coexist.Policy, sour
 	if err != nil {
 		panic(err)
 	}
-	return engine{e, p}
+	return engine{e, p, new(coexist.Reading)}
 }
 
 // random fills b with bytes that no other operation is given.
@@ -102,6 +106,11 @@ func (m *memory) Note(_ store.Key, source string, s string) { m.stamps[source[0]
 
 func (e engine) get() result {
 	r, err := e.Get(processContext{e.p}, mainKey)
+	*e.last = r
+	return e.reading(r, err)
+}
+
+func (e engine) reading(r coexist.Reading, err error) result {
 	if err != nil {
 		return resultOf(err)
 	}

@@ -30,6 +30,7 @@ const (
 	troubled   = 0x0200 // something went wrong for it
 	wasThere   = 0x0400 // the key was there when it began
 	unsettled  = 0x0800 // somebody wrote the key while it ran
+	inherits   = 0x1000 // the holder of the lease before it died in its function
 )
 
 const (
@@ -64,7 +65,7 @@ func (o *oracle) somewhere(s *state) bool {
 		return !o.items.all[id].marked
 	}
 	for i := range s.legacy {
-		if s.legacy[i][mainSlot] != 0 {
+		if s.legacy[i] != 0 {
 			return true
 		}
 	}
@@ -108,6 +109,13 @@ func (o *oracle) look(a answer) uint16 {
 	return lookFailed
 }
 
+// mayLose reports whether an operation may say that what it found is not what it
+// was called for, or give up when another program was faster. The others try
+// again.
+func (o *oracle) mayLose(k opKind) bool {
+	return k >= opUpdate && k != opRejected && k != opMigrate || k == opSet && o.dual
+}
+
 // asks judges a call before it is made.
 func (o *oracle) asks(op int, c call) finding {
 	if c.verb.writes() && c.store != shared && c.slot == mainSlot && !o.mayWriteLegacy(o.ops[op].kind) {
@@ -120,7 +128,9 @@ func (o *oracle) mayWriteLegacy(k opKind) bool {
 	switch k {
 	case opSet:
 		return o.dual
-	case opGet, opList, opForeign:
+	case opUpdate:
+		return o.dual || o.rotates
+	case opGet, opList, opMigrate, opRejected, opForeign:
 		return false
 	}
 	return true
@@ -131,8 +141,12 @@ func (o *oracle) lands(s *state, op int, c call, was itemID) finding {
 	if c.slot != mainSlot {
 		return o.landsReserved(s, op, c)
 	}
-	if s.ops[op].phase == running {
-		s.ops[op].seen |= landed
+	st := &s.ops[op]
+	if st.phase == running && o.effect(op, c) {
+		st.seen |= landed
+	}
+	if o.ops[op].kind == opUpdate && c.store == shared && o.effect(op, c) {
+		st.stored = 1
 	}
 	for i := range s.ops {
 		if s.ops[i].phase == running && o.ops[i].kind == opList {
@@ -140,21 +154,106 @@ func (o *oracle) lands(s *state, op int, c call, was itemID) finding {
 		}
 	}
 	if c.store == shared && o.ops[op].kind.reading() && was != 0 {
-		return o.replaces(s, c, was)
+		return o.replaces(s, op, c, was)
+	}
+	if c.store != shared && was != 0 {
+		return o.overwrites(s, op, c, o.items.all[was])
 	}
 	return finding{}
+}
+
+// effect reports whether a write is what its operation was called for.
+func (o *oracle) effect(op int, c call) bool {
+	if c.verb == verbDelete || o.items.all[c.item].marker {
+		return true
+	}
+	return o.items.all[c.item].value == o.ops[op].value && o.ops[op].value != 0
+}
+
+// overwrites judges a write of a new build over what stands in a legacy source:
+// what an older build wrote there must not be lost unseen.
+func (o *oracle) overwrites(s *state, op int, c call, was item) finding {
+	w := was.rev.op()
+	if o.ops[w].kind != opOlderSet {
+		return finding{}
+	}
+	switch o.ops[op].kind {
+	case opUpdate:
+		if was.value != s.ops[op].used && was.value != o.ops[op].value && !o.beforeValue(s, w, s.ops[op].used) {
+			return finding{3, "an Update gives the older build its result over a value that it did not see"}
+		}
+	case opPrune, opRollback:
+		id := s.shared[mainSlot]
+		if id == 0 || o.items.all[id].marker || was.value == o.items.all[id].value {
+			break
+		}
+		if !o.beforeValue(s, w, o.items.all[id].value) {
+			return finding{1, "it takes from the older build a value that the shared store does not hold"}
+		}
+	}
+	return finding{}
+}
+
+// beforeValue reports whether w had ended before somebody began to write a
+// value.
+func (o *oracle) beforeValue(s *state, w int, v valueID) bool {
+	for k := range s.ops {
+		if o.ops[k].kind.writes() && o.ops[k].value == v && s.ops[k].phase != idle && s.ops[k].before&(1<<w) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// uses judges that an Update's function is given a value (I11).
+func (o *oracle) uses(s *state, op int, c call) finding {
+	if c.told != (s.ops[op].seen&inherits != 0) {
+		return finding{11, "it is not told, or wrongly told, that the Update before it died in its function"}
+	}
+	for k := range s.ops {
+		if k == op || c.value == 0 || s.ops[k].used != c.value || s.ops[k].stored == 0 {
+			continue
+		}
+		if !o.writtenAgain(s, c.value, k) {
+			return finding{11, "it makes a value from one that another Update has already replaced"}
+		}
+	}
+	return finding{}
+}
+
+// writtenAgain reports whether somebody brought a value back since k began.
+func (o *oracle) writtenAgain(s *state, v valueID, k int) bool {
+	for w := range s.ops {
+		since := s.ops[w].phase != idle && s.ops[k].before&(1<<w) == 0
+		brings := o.ops[w].kind == opTakeLegacy || o.ops[w].kind.writes() && o.ops[w].value == v
+		if w != k && since && brings {
+			return true
+		}
+	}
+	return false
 }
 
 // landsReserved judges a write to one of the subject's own items: a note that
 // says that everything was migrated must be true.
 func (o *oracle) landsReserved(s *state, op int, c call) finding {
-	if c.verb != verbPut || o.doneNote == 0 || c.slot != o.doneNote || o.deletes(s) {
-		return finding{}
-	}
-	if s.shared[mainSlot] == 0 && s.legacy[0][mainSlot] != 0 {
+	if c.verb == verbPut && o.items.all[c.item].allDone && o.unmigrated(s, op) {
 		return finding{6, "it notes that all is migrated, and the shared store does not hold the key"}
 	}
 	return finding{}
+}
+
+// unmigrated reports whether the shared store lacks what stood in legacy before
+// an operation began.
+func (o *oracle) unmigrated(s *state, op int) bool {
+	if s.shared[mainSlot] != 0 || o.deletes(s) {
+		return false
+	}
+	for _, id := range s.legacy[:o.sources] {
+		if id != 0 && s.ops[op].before&(1<<o.items.all[id].rev.op()) != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // deletes reports whether a Delete has begun.
@@ -168,8 +267,11 @@ func (o *oracle) deletes(s *state) bool {
 }
 
 // replaces judges a read that wrote over something in the shared store.
-func (o *oracle) replaces(s *state, c call, was itemID) finding {
+func (o *oracle) replaces(s *state, op int, c call, was itemID) finding {
 	old, origin := o.items.all[was], o.origin(was)
+	if old.marker && o.items.all[c.item].marker {
+		return finding{}
+	}
 	if c.verb == verbDelete || o.items.all[c.item].marker {
 		if o.propagates && o.signedOutSince(s, origin) {
 			return finding{}
@@ -177,12 +279,12 @@ func (o *oracle) replaces(s *state, c call, was itemID) finding {
 		return finding{3, "a read removes a shared value"}
 	}
 	value := o.items.all[c.item].value
-	if value == old.value && !old.marker || o.emulated && o.ops[origin].kind == opForeign {
-		return finding{} // an emulated store cannot protect a program that knows no fence
+	if value == old.value && !old.marker || o.unprotected(s, origin) || o.refused(op, old) {
+		return finding{}
 	}
 	for w := range s.ops {
 		newer := s.ops[origin].before&(1<<w) == 0 && w != origin
-		if o.ops[w].kind == opOlderSet && o.ops[w].value == value && s.ops[w].phase != idle && newer {
+		if o.toLegacy(w) && o.ops[w].value == value && s.ops[w].phase != idle && newer {
 			return finding{}
 		}
 	}
@@ -190,6 +292,31 @@ func (o *oracle) replaces(s *state, c call, was itemID) finding {
 		return finding{3, "a read puts an older value over a marker"}
 	}
 	return finding{3, "a read puts an older value over a newer one"}
+}
+
+// unprotected reports whether an emulated store could not know of a write: a
+// foreign one, which has no number, or one whose own program does not know of.
+func (o *oracle) unprotected(s *state, w int) bool {
+	return o.emulated && (o.ops[w].kind == opForeign || !o.acknowledged(s, w))
+}
+
+// refused reports whether an operation was told that a server refused the value:
+// then any other is better.
+func (o *oracle) refused(op int, old item) bool {
+	return o.ops[op].kind == opRejected && !old.marker
+}
+
+// toLegacy reports whether an operation writes a value to a legacy source.
+func (o *oracle) toLegacy(w int) bool {
+	switch o.ops[w].kind {
+	case opOlderSet:
+		return true
+	case opSet:
+		return o.dual
+	case opUpdate:
+		return o.dual || o.rotates
+	}
+	return false
 }
 
 // origin returns the operation that an item goes back to: the one that wrote it
@@ -201,7 +328,7 @@ func (o *oracle) origin(id itemID) int {
 		return op
 	}
 	for w := range o.ops {
-		if o.ops[w].kind == opOlderSet && o.ops[w].value == i.value {
+		if o.toLegacy(w) && o.ops[w].value == i.value {
 			return w
 		}
 	}

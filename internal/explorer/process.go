@@ -24,8 +24,8 @@ type process struct {
 type stopped struct{}
 
 // do makes a store call and returns the answer.
-func (p *process) do(c call) answer {
-	if p.cancelled {
+func (p *process) do(ctx context.Context, c call) answer {
+	if ctx.Err() != nil {
 		return reply(ansCancelled, 0)
 	}
 	if !p.yield(c) {
@@ -97,6 +97,9 @@ func (c processContext) Err() error {
 	}
 	return nil
 }
+
+// anyway is the context of what goes on when its operation was cancelled.
+func (p *process) anyway() context.Context { return context.WithoutCancel(processContext{p}) }
 
 // slotNames gives each key that is met a slot.
 type slotNames struct{ keys []store.Key }

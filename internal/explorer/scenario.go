@@ -12,22 +12,35 @@ const (
 	opOlderSet
 	opOlderDelete
 	opOlderGet
-	opForeign // a program that knows nothing of kinring writes into the shared store
+	opUpdate
+	opRejected // a server refused what the program read before
+	opMigrate
+	opPrune
+	opRollback
+	opReconcile
+	opTakeShared // reconcile, the shared value stands
+	opTakeLegacy // reconcile, the older build's value stands
+	opForeign    // a program that knows nothing of kinring writes into the shared store
 )
 
 func (k opKind) String() string {
 	return [...]string{"nothing", "Get", "Set", "Delete", "List", "older build's Set", "older build's Delete",
-		"older build's Get", "foreign write"}[k]
+		"older build's Get", "Update", "Rejected", "Migrate", "Prune", "Rollback", "Reconcile", "Reconcile, taking shared",
+		"Reconcile, taking legacy", "foreign write"}[k]
 }
 
 // reading reports whether the operation is not asked to change anything.
-func (k opKind) reading() bool { return k == opGet || k == opList }
+func (k opKind) reading() bool {
+	return k == opGet || k == opList || k == opMigrate || k == opRejected || k == opReconcile
+}
 
 // writes reports whether the operation brings a value into the world.
-func (k opKind) writes() bool { return k == opSet || k == opOlderSet || k == opForeign }
+func (k opKind) writes() bool {
+	return k == opSet || k == opUpdate || k == opOlderSet || k == opForeign
+}
 
 // ours reports whether a new build runs the operation.
-func (k opKind) ours() bool { return k >= opGet && k <= opList }
+func (k opKind) ours() bool { return k >= opGet && k <= opList || k >= opUpdate && k <= opTakeLegacy }
 
 // operation is one operation of a scenario.
 type operation struct {

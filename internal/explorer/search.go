@@ -53,19 +53,22 @@ func (t *Tally) Violations() (n uint64) {
 	return n
 }
 
+// mostStories bounds how many counter-examples of one subject are kept.
+const mostStories = 200
+
 // search explores the scenarios of one subject, one after the other.
 type search struct {
 	model
 	memo    *memo
 	table   *table
 	tally   Tally
-	stories [promises + 1]string // the first counter-example to each promise
-	limit   int                  // states of one scenario
+	stories map[string]string // the first counter-example of each sort
+	limit   int               // states of one scenario
 }
 
 func newSearch(t *table, limit int) *search {
 	m := newMemo()
-	return &search{memo: m, table: t, limit: limit,
+	return &search{memo: m, table: t, limit: limit, stories: map[string]string{},
 		model: model{oracle: &oracle{items: m.items}, flights: newFlights()}}
 }
 
@@ -131,7 +134,7 @@ func (x *search) expand(i uint32) {
 		}
 	}
 	if !took {
-		x.tally.Executions += x.table.ways[i]
+		x.finish(i)
 		return
 	}
 	for _, f := range x.table.states[i].flights {
@@ -141,9 +144,23 @@ func (x *search) expand(i uint32) {
 	}
 }
 
+// finish ends a schedule in which nobody can go on.
+func (x *search) finish(i uint32) {
+	x.tally.Executions += x.table.ways[i]
+	s := &x.table.states[i]
+	for a, n := range s.nodes {
+		if n >= 0 && s.dead&(1<<a) == 0 && !x.memo.nodes[n].ended {
+			panic(fmt.Sprintf("explorer: %s: a program waits for a lease that nobody gives back", x.name))
+		}
+	}
+}
+
 // enabled reports whether a program can go on. The observer waits for the others.
 func (x *search) enabled(s *state, a int) bool {
 	if s.nodes[a] < 0 || s.dead&(1<<a) != 0 || x.memo.nodes[s.nodes[a]].ended {
+		return false
+	}
+	if s.lease != 0 && x.memo.nodes[s.nodes[a]].call.verb == verbHold {
 		return false
 	}
 	if a == observer {
@@ -164,9 +181,9 @@ func (x *search) move(i uint32, a int) {
 	if x.table.states[i].faults == x.faults || a == observer || !x.ops[n.op].kind.ours() {
 		return
 	}
-	c, far := n.call, n.call.store == shared && !x.ops[n.op].reach
+	c, far := n.call, n.call.store == shared && !n.call.verb.leasing() && !x.ops[n.op].reach
 	for m := failsBefore; m < mishaps; m++ {
-		if m.possible(c) && !far {
+		if m.possible(c, from.lease == uint8(a)+1) && !far {
 			x.take(i, step{actor: uint8(a), mishap: m})
 		}
 	}
@@ -192,8 +209,12 @@ func (x *search) settle(i uint32, s *state, st step, f finding) {
 	}
 	x.tally.Broken[f.promise] += x.table.ways[i]
 	x.tally.Executions += x.table.ways[i]
-	if x.stories[f.promise] == "" {
-		x.stories[f.promise] = x.story(i, st, f)
+	sort := fmt.Sprintf("I%02d %s", f.promise, f.why)
+	for _, p := range x.actors {
+		sort += ", " + p.name
+	}
+	if _, told := x.stories[sort]; !told && len(x.stories) < mostStories {
+		x.stories[sort] = x.story(i, st, f)
 	}
 }
 
@@ -210,8 +231,11 @@ func (x *search) proceed(s *state, st step, n *node) finding {
 	if f.promise != 0 {
 		return f
 	}
-	if st.mishap == diesInFlight {
+	if st.mishap == diesInFlight || st.mishap == dies {
 		s.dead |= 1 << st.actor
+		if s.lease == st.actor+1 {
+			s.lease = 0
+		}
 		x.dies(s, op)
 		return finding{}
 	}
@@ -222,7 +246,7 @@ func (x *search) proceed(s *state, st step, n *node) finding {
 
 // answer returns what a program is told.
 func (x *search) answer(s *state, st step, op int, c call) (answer, finding) {
-	if c.store == shared && !x.ops[op].reach {
+	if c.store == shared && !c.verb.leasing() && !x.ops[op].reach {
 		x.tally.Unreachable++
 		return reply(ansOutOfReach, 0), finding{}
 	}

@@ -9,7 +9,7 @@ func seedSubjects() []*subject {
 	return []*subject{
 		{name: "seed rules of codex#14855", sources: 1, adopts: true, plain: true,
 			open: func(p *process, _ program) family { return codexSeed{p} }},
-		{name: "seed rules of vscode#308990", sources: 1, adopts: true, plain: true, dual: true, doneNote: noteSlot,
+		{name: "seed rules of vscode#308990", sources: 1, adopts: true, plain: true, dual: true,
 			open: func(p *process, _ program) family { return &vscodeSeed{p: p} }},
 	}
 }
@@ -19,7 +19,7 @@ const noteSlot = 1
 
 // peek reads a slot.
 func (p *process) peek(store, slot uint8) (item, answer) {
-	a := p.do(call{verb: verbGet, store: store, slot: slot})
+	a := p.do(p.anyway(), call{verb: verbGet, store: store, slot: slot})
 	if a.kind() == ansItem {
 		return p.all[a.number()], a
 	}
@@ -28,12 +28,12 @@ func (p *process) peek(store, slot uint8) (item, answer) {
 
 // upsert writes a slot whatever is there.
 func (p *process) upsert(store, slot uint8, v valueID) answer {
-	return p.do(call{verb: verbPut, store: store, slot: slot, item: p.id(item{value: v, rev: p.revise()})})
+	return p.do(p.anyway(), call{verb: verbPut, store: store, slot: slot, item: p.id(item{value: v, rev: p.revise(), allDone: slot == noteSlot})})
 }
 
 func (p *process) remove(store uint8) answer {
 	p.revise()
-	return p.do(call{verb: verbDelete, store: store})
+	return p.do(p.anyway(), call{verb: verbDelete, store: store})
 }
 
 // said turns a store's answer into an operation's.
@@ -91,7 +91,7 @@ func (c codexSeed) delete() result {
 func (c codexSeed) list() result { return listShared(c.p) }
 
 func listShared(p *process) result {
-	a := p.do(call{verb: verbList, store: shared})
+	a := p.do(p.anyway(), call{verb: verbList, store: shared})
 	r := said(a)
 	if a.kind() == ansList {
 		r.listed = p.lists[a.number()][mainSlot] != 0
@@ -151,7 +151,7 @@ func (v *vscodeSeed) delete() result {
 func (v *vscodeSeed) list() result {
 	v.migrate()
 	r := listShared(v.p)
-	a := v.p.do(call{verb: verbList, store: firstLegacy})
+	a := v.p.do(v.p.anyway(), call{verb: verbList, store: firstLegacy})
 	if a.kind() == ansList {
 		r.listed = r.listed || v.p.lists[a.number()][mainSlot] != 0
 	}

@@ -23,18 +23,20 @@ const (
 type state struct {
 	nodes   [maxPrograms]nodeID
 	shared  [slots]itemID
-	legacy  [maxLegacy][slots]itemID
+	legacy  [maxLegacy]itemID
 	flights [maxFlights]flightID // in order, empty ones first
 	ops     [maxOps]opState
 	fence   uint8 // of an emulated store: what the visible item was written with
 	highest uint8 // and the highest that was given out
 	dead    uint8 // programs, by bit
 	faults  uint8 // how many have happened
+	lease   uint8 // the program that has it, plus one
+	noted   uint8 // 1 while an Update's function runs, or its program died in it
 	_       [pad]byte
 }
 
 // pad fills the state up to a multiple of its alignment.
-const pad = (4 - (slots*2*(1+maxLegacy)+maxFlights*2+maxOps*6)%4) % 4
+const pad = (4 - (slots*2+maxLegacy*2+maxFlights*2+maxOps*8+6)%4) % 4
 
 // opState is what the oracle remembers of an operation.
 type opState struct {
@@ -42,6 +44,8 @@ type opState struct {
 	seen   uint16 // what it met while it ran; 0 once it has ended
 	phase  phase
 	class  resultClass
+	used   valueID // of an Update: what its function was given
+	stored uint8   // of an Update: 1 once its result has stood in the shared store
 }
 
 type phase uint8
@@ -117,5 +121,5 @@ func (s *state) slot(store, slot uint8) *itemID {
 	if store == shared {
 		return &s.shared[slot]
 	}
-	return &s.legacy[store-firstLegacy][slot]
+	return &s.legacy[store-firstLegacy]
 }

@@ -18,22 +18,25 @@ const (
 	diesInFlight         // the program dies and its write is on its way
 	isCancelled          // the caller gives up before the store sees it
 	cancelledLate        // the caller gives up and its write is on its way
+	dies                 // the program dies before its call, while it holds a lease
 	mishaps              // how many there are
 )
 
 // possible reports whether a call can go wrong in this way.
-func (m mishap) possible(c call) bool {
+func (m mishap) possible(c call, holds bool) bool {
 	switch m {
 	case landsLate, diesInFlight, cancelledLate:
 		return c.verb.writes()
+	case dies:
+		return holds
 	}
-	return true
+	return c.verb != verbRelease
 }
 
 // outcome is what a mishap tells the program.
 func (m mishap) outcome() answer {
 	return reply([...]answerKind{failsBefore: ansFailed, landsLate: ansUnknown, diesInFlight: ansUnknown,
-		isCancelled: ansCancelled, cancelledLate: ansUnknownCancelled}[m], 0)
+		isCancelled: ansCancelled, cancelledLate: ansUnknownCancelled, dies: ansUnknown}[m], 0)
 }
 
 // inFlight reports whether a mishap leaves a write on its way.
@@ -48,6 +51,9 @@ type model struct {
 // perform makes a call that goes well and returns what the store says, and
 // whether a write broke a promise.
 func (m *model) perform(s *state, op int, c call) (answer, finding) {
+	if c.verb.leasing() {
+		return m.lease(s, op, c)
+	}
 	at := s.slot(c.store, c.slot)
 	switch c.verb {
 	case verbGet:
@@ -69,12 +75,40 @@ func (m *model) perform(s *state, op int, c call) (answer, finding) {
 	return reply(ansDone, 0), m.write(s, op, c, m.reserve(s, c))
 }
 
-func (m *model) list(s *state, store uint8) uint16 {
-	l := listing(s.shared)
-	if store != shared {
-		l = s.legacy[store-firstLegacy]
+// lease carries out what concerns the lease on the key.
+func (m *model) lease(s *state, op int, c call) (answer, finding) {
+	switch c.verb {
+	case verbHold:
+		s.lease = programOf(op) + 1
+		if s.noted != 0 {
+			s.ops[op].seen |= inherits
+		}
+		return reply(ansHeld, uint16(s.noted)), finding{}
+	case verbBegin:
+		s.noted = 1
+	case verbRelease:
+		s.lease, s.noted = 0, 0
+	case verbChange:
+		f := m.uses(s, op, c)
+		s.ops[op].used = c.value
+		return reply(ansDone, 0), f
 	}
-	return m.items.listID(l)
+	return reply(ansDone, 0), finding{}
+}
+
+// programOf returns the program that runs an operation.
+func programOf(op int) uint8 {
+	if op >= firstWatch {
+		return observer
+	}
+	return uint8(max(op-maxSetup, 0) / perActor)
+}
+
+func (m *model) list(s *state, store uint8) uint16 {
+	if store == shared {
+		return m.items.listID(s.shared)
+	}
+	return m.items.listID(listing{s.legacy[store-firstLegacy]})
 }
 
 // holds reports whether a write's condition holds over an item.

@@ -38,7 +38,7 @@ func (x *search) tellStep(b *strings.Builder, from *state, st step) {
 	op, c := int(n.op), n.call
 	a, _ := x.answer(&s, st, op, c)
 	fmt.Fprintf(b, "  - %s: %s %s%s\n", x.actorOf(op), x.ops[op].kind, x.callText(c), x.answerText(st.mishap, a))
-	if st.mishap != diesInFlight {
+	if st.mishap != diesInFlight && st.mishap != dies {
 		to := x.memo.next(from.nodes[st.actor], a)
 		for _, e := range x.memo.nodes[to].events {
 			if e.kind == opEnds {
@@ -61,6 +61,11 @@ func (x *search) actorOf(op int) string {
 }
 
 func (x *search) callText(c call) string {
+	if c.verb == verbChange {
+		return c.verb.String() + " " + c.value.text()
+	} else if c.verb.leasing() {
+		return c.verb.String()
+	}
 	text := c.verb.String() + " " + storeName(c.store)
 	if c.slot != mainSlot {
 		text += ", item " + x.memo.slots.keys[c.slot].Account
@@ -74,7 +79,7 @@ func (x *search) callText(c call) string {
 func (x *search) answerText(m mishap, a answer) string {
 	if m != goesWell {
 		return [...]string{failsBefore: " → fails", landsLate: " → unknown, on its way", diesInFlight: " → dies with it on its way",
-			isCancelled: " → cancelled", cancelledLate: " → cancelled, on its way"}[m]
+			isCancelled: " → cancelled", cancelledLate: " → cancelled, on its way", dies: " → dies first"}[m]
 	}
 	switch a.kind() {
 	case ansItem:
@@ -112,7 +117,7 @@ func (x *search) itemText(id itemID) string {
 func (x *search) standing(s *state) string {
 	parts := []string{"shared " + x.itemText(s.shared[mainSlot])}
 	for i := range x.sources {
-		parts = append(parts, fmt.Sprintf("legacy %c %s", 'a'+i, x.itemText(s.legacy[i][mainSlot])))
+		parts = append(parts, fmt.Sprintf("legacy %c %s", 'a'+i, x.itemText(s.legacy[i])))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -1,20 +1,24 @@
 package explorer
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/kinring/kinring/coexist"
+)
 
 // subject is what is tried: rules, a policy, and the stores that they work on.
 type subject struct {
 	name     string
 	sources  int
-	emulated bool  // the shared store has no conditional writes of its own
-	plain    bool  // it keeps no records and knows no programs out of reach
-	doneNote uint8 // slot of the item that says that all was migrated; 0 is none
+	emulated bool // the shared store has no conditional writes of its own
+	plain    bool // it keeps no records and knows no programs out of reach
 
 	// What the policy promises beyond the promises: what the oracle must know to
 	// tell a rule from a fault.
 	adopts     bool // a sign-in after a deletion counts
 	propagates bool // an older build's sign-out removes the shared value
 	dual       bool // Set writes to legacy sources too
+	rotates    bool // Update writes to legacy sources too
 
 	open func(p *process, prog program) family
 }
@@ -25,6 +29,17 @@ type family interface {
 	set(v valueID) result
 	delete() result
 	list() result
+}
+
+// manager is a family that can do what a person asks for, too.
+type manager interface {
+	family
+	update(v valueID) result
+	rejected() result
+	migrate() result
+	prune() result
+	rollback() result
+	reconcile(side coexist.Side) result
 }
 
 // run is a program: its operations one after the other.
@@ -53,13 +68,35 @@ func (sub *subject) operate(p *process, prog program, fam family, o operation) r
 	case opForeign:
 		return foreignWrite(p, o, !prog.drops)
 	}
+	return sub.manage(fam.(manager), o)
+}
+
+func (sub *subject) manage(fam manager, o operation) result {
+	switch o.kind {
+	case opUpdate:
+		return fam.update(o.value)
+	case opRejected:
+		return fam.rejected()
+	case opMigrate:
+		return fam.migrate()
+	case opPrune:
+		return fam.prune()
+	case opRollback:
+		return fam.rollback()
+	case opReconcile:
+		return fam.reconcile(coexist.ByPolicy)
+	case opTakeShared:
+		return fam.reconcile(coexist.TakeShared)
+	case opTakeLegacy:
+		return fam.reconcile(coexist.TakeLegacy)
+	}
 	panic(fmt.Sprintf("explorer: no such operation: %d", o.kind))
 }
 
 // An older build knows one store and asks nothing of it.
 
 func olderGet(p *process, source uint8) result {
-	a := p.do(call{verb: verbGet, store: source})
+	a := p.do(p.anyway(), call{verb: verbGet, store: source})
 	if a.kind() != ansItem {
 		return result{class: resultNotFound}
 	}
@@ -71,7 +108,7 @@ func olderWrite(p *process, o operation) result {
 	if rev := p.revise(); o.kind == opOlderSet {
 		c.verb, c.item = verbPut, p.id(item{value: o.value, rev: rev})
 	}
-	p.do(c)
+	p.do(p.anyway(), c)
 	return result{}
 }
 
@@ -79,6 +116,6 @@ func olderWrite(p *process, o operation) result {
 // store that keeps the record as an attribute leaves it; one that writes the
 // item anew drops it.
 func foreignWrite(p *process, o operation, keeps bool) result {
-	p.do(call{verb: verbPut, store: shared, item: p.id(item{value: o.value, rev: p.revise()}), keeps: keeps})
+	p.do(p.anyway(), call{verb: verbPut, store: shared, item: p.id(item{value: o.value, rev: p.revise()}), keeps: keeps})
 	return result{}
 }

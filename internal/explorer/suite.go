@@ -1,6 +1,7 @@
 package explorer
 
 import (
+	"maps"
 	"slices"
 	"sync"
 
@@ -15,6 +16,14 @@ var newBuilds = []program{
 	{name: "list", ops: []opKind{opList}},
 	{name: "set the value that was there first", ops: []opKind{opSet}, same: true},
 	{name: "get twice", ops: []opKind{opGet, opGet}},
+	{name: "update", ops: []opKind{opUpdate}},
+	{name: "get, then rejected", ops: []opKind{opGet, opRejected}},
+	{name: "migrate", ops: []opKind{opMigrate}},
+	{name: "prune", ops: []opKind{opPrune}},
+	{name: "rollback", ops: []opKind{opRollback}},
+	{name: "reconcile", ops: []opKind{opReconcile}},
+	{name: "reconcile, taking shared", ops: []opKind{opTakeShared}},
+	{name: "reconcile, taking legacy", ops: []opKind{opTakeLegacy}},
 	{name: "get, out of reach", ops: []opKind{opGet}, beyond: true},
 	{name: "set, out of reach", ops: []opKind{opSet}, beyond: true},
 	{name: "delete, out of reach", ops: []opKind{opDelete}, beyond: true},
@@ -89,9 +98,16 @@ func policies() []policy {
 		if change != nil {
 			change(&p)
 		}
-		return policy{name, p}
+		return policy{name: name, Policy: p}
 	}
+	rotating := with("rotating", coexist.PresetDefault, false, nil)
+	rotating.rotates = true
 	return []policy{
+		rotating,
+		with("dual-write", coexist.PresetDualWrite, true, nil),
+		with("dual-write, strict", coexist.PresetDualWrite, true, func(p *coexist.Policy) {
+			p.Reads, p.FastForward, p.BulkMigrate = coexist.Strict, coexist.OnRejection, coexist.BulkNever
+		}),
 		with("shared-only", coexist.PresetSharedOnly, false, nil),
 		with("default", coexist.PresetDefault, true, nil),
 		with("default, unguarded legacy", coexist.PresetDefault, false, nil),
@@ -199,10 +215,8 @@ func exploreSubject(t *table, sc Scope, sub *subject) Result {
 		}
 	}
 	r := Result{Subject: sub.name, Tally: x.tally}
-	for _, st := range x.stories {
-		if st != "" {
-			r.Stories = append(r.Stories, st)
-		}
+	for _, sort := range slices.Sorted(maps.Keys(x.stories)) {
+		r.Stories = append(r.Stories, x.stories[sort])
 	}
 	return r
 }
@@ -230,7 +244,7 @@ func (sub *subject) setups() []setup {
 
 // takes reports whether a program can run on the subject.
 func (sub *subject) takes(p program) bool {
-	return int(p.source) <= sub.sources && !(sub.plain && (p.later || p.beyond || p.ops[0] == opForeign))
+	return int(p.source) <= sub.sources && !(sub.plain && (p.later || p.beyond || p.ops[len(p.ops)-1] > opOlderGet))
 }
 
 // groups returns the programs that run at once: each pair, and each triple, with

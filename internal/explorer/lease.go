@@ -1,0 +1,52 @@
+package explorer
+
+import (
+	"context"
+
+	"github.com/kinring/kinring/coexist"
+	"github.com/kinring/kinring/store"
+)
+
+// leases hands out the one lease of the model: there is one key.
+type leases struct{ p *process }
+
+func (l leases) Hold(ctx context.Context, _ store.Key) (coexist.Lease, error) {
+	a := l.p.do(ctx, call{verb: verbHold})
+	if a.kind() != ansHeld {
+		return nil, failure(a)
+	}
+	return &lease{p: l.p, interrupted: a.number() != 0}, nil
+}
+
+type lease struct {
+	p           *process
+	interrupted bool
+	released    bool
+}
+
+func (l *lease) Interrupted() bool { return l.interrupted }
+
+// Begin and Release do not end with the operation's context: they are about a
+// file that is there already.
+
+func (l *lease) Begin() error { return l.tell(verbBegin) }
+
+func (l *lease) Release() error {
+	if l.released {
+		return nil
+	}
+	l.released = true
+	return l.tell(verbRelease)
+}
+
+func (l *lease) tell(v verb) error {
+	if a := l.p.do(l.p.anyway(), call{verb: v}); a.kind() != ansDone {
+		return failure(a)
+	}
+	return nil
+}
+
+// grace is the context in which a result is saved after all.
+func (p *process) grace(context.Context) (context.Context, context.CancelFunc) {
+	return p.anyway(), func() {}
+}
