@@ -82,7 +82,8 @@ func (e *Engine) reconcile(ctx context.Context, side Side, key store.Key, verdic
 // reconcileAbsent copies a legacy value; there is nothing else that could stand.
 func (e *Engine) reconcileAbsent(ctx context.Context, side Side, key store.Key) error {
 	if side == TakeShared {
-		return &store.Error{Class: store.ErrConflict, Detail: "the shared store holds nothing that could be taken",
+		// Not a conflict: looking again would find the same nothing.
+		return &store.Error{Class: store.ErrNotFound, Detail: "the shared store holds nothing that could be taken",
 			Remedy: "delete the key if that is meant"}
 	}
 	_, err := e.firstRead(ctx, key)
