@@ -198,7 +198,6 @@ func TestDiskFailures(t *testing.T) {
 
 func init() {
 	workerRoles["read"] = readAll
-	workerRoles["put"] = writePuts(1)
 	workerRoles["put10"] = writePuts(10)
 	workerRoles["put30"] = writePuts(30)
 	workerRoles["failing"] = writeFailing

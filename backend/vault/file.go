@@ -99,6 +99,9 @@ func (f *file) readOnce(ctx context.Context, use func(*conn) error) error {
 		return store.FromContext(ctx)
 	}
 	defer func() { <-f.slots }()
+	if f.reading == accessQuiet && bareLog(f.path) {
+		return errLog
+	}
 	n, err := f.takeReader()
 	if err != nil {
 		return err
@@ -125,21 +128,16 @@ func (f *file) takeReader() (*conn, error) {
 		return n, nil
 	}
 	f.idleMu.Unlock()
-	return openConn(f.path, f.howToRead())
+	if f.reading == accessQuiet && !soundLog(f.path) {
+		return nil, errLog
+	}
+	return openConn(f.path, f.reading)
 }
 
 func (f *file) putReader(n *conn) {
 	f.idleMu.Lock()
 	defer f.idleMu.Unlock()
 	f.idle = append(f.idle, n)
-}
-
-// howToRead is quietly, if nothing speaks against it.
-func (f *file) howToRead() access {
-	if f.reading == accessQuiet && !soundLog(f.path) {
-		return accessRead
-	}
-	return f.reading
 }
 
 // joinSharedMemory gives up reading quietly. It is needed for writing, and

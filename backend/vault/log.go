@@ -2,6 +2,7 @@ package vault
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"os"
 )
@@ -15,10 +16,21 @@ const (
 	logVersion    = 3007000
 )
 
-// soundLog reports whether SQLite can read a vault quietly. It cannot where a
-// power failure left a header that is not SQLite's: without the shared memory
-// it waits for many seconds for a writer to write a better one, while with it
-// such a log is passed over at once, as it has to be. No log is sound.
+// errLog is the error for a log that SQLite cannot read quietly: it would try
+// for ten seconds, which are its own and no context's, and give up. With the
+// shared memory it passes over the same log at once, as it has to.
+var errLog = errors.New("the log cannot be read without the shared memory")
+
+// bareLog reports a log that holds a header and nothing else, as a writer leaves
+// it that is killed between the two. It is asked before every quiet read,
+// because that may happen at any time.
+func bareLog(path string) bool {
+	info, err := os.Lstat(path + companions[0])
+	return err == nil && info.Size() == logHeaderSize
+}
+
+// soundLog reports whether a log is empty or begins as SQLite's logs do; a power
+// failure may have left anything there.
 //
 // SQLite holds no locks on the log, so it may be opened and closed here.
 func soundLog(path string) bool {
@@ -28,9 +40,8 @@ func soundLog(path string) bool {
 	}
 	defer f.Close()
 	var h [logHeaderSize]byte
-	n, err := io.ReadFull(f, h[:])
-	if err != nil {
-		return n < logHeaderSize && (err == io.EOF || err == io.ErrUnexpectedEOF)
+	if _, err := io.ReadFull(f, h[:]); err != nil {
+		return err == io.EOF || err == io.ErrUnexpectedEOF
 	}
 	return soundLogHeader(h)
 }

@@ -39,3 +39,24 @@ func TestSoundLog(t *testing.T) {
 		t.Error("a log that is not there is sound")
 	}
 }
+
+// TestKilledBetweenHeaderAndFrames: SQLite itself waits ten seconds here.
+func TestKilledBetweenHeaderAndFrames(t *testing.T) {
+	path := withOld(t)
+	reader := openVault(t, path)
+	wantValue(t, reader, "there", "old")
+	other := newVault(t) // any log of SQLite's will do for the header
+	startWorker(t, "one", other).killed(t)
+	log, err := os.ReadFile(other + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rewrite(t, path+"-wal", log[:logHeaderSize])
+	if !bareLog(path) {
+		t.Error("the log is not bare")
+	}
+	wantValue(t, reader, "there", "old")
+	if reader.file.reading != accessRead {
+		t.Error("the reader went on reading quietly")
+	}
+}

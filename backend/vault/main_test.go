@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/kinring/kinring/store"
@@ -18,6 +19,7 @@ func TestMain(m *testing.M) {
 	path := os.Getenv(workerPath)
 	storetest.WorkerMain(func() (store.Store, error) { return Open(background, options(path)) })
 	if role := os.Getenv(workerRole); role != "" {
+		runtime.LockOSThread() // strace counts the calls of each thread by itself
 		if err := workerRoles[role](path); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)

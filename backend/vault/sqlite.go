@@ -88,6 +88,9 @@ func isBusy(err error) bool {
 // isUnsettled reports that the shared memory cannot be used by somebody who may
 // not write to it: a writer is about to set it up, or died while it did.
 func isUnsettled(err error) bool {
+	if errors.Is(err, errLog) {
+		return true
+	}
 	switch resultCode(err) {
 	case codes.SQLITE_READONLY_RECOVERY, codes.SQLITE_READONLY_CANTLOCK, codes.SQLITE_READONLY_CANTINIT, codes.SQLITE_PROTOCOL:
 		return true
