@@ -99,6 +99,7 @@ func (r *Ring) openEngine() error {
 		Memory:   &stamps{},
 		Leases:   leases{r.shared},
 		Grace:    r.grace,
+		Patience: patience,
 		Random:   func(b []byte) error { _, err := rand.Read(b); return err },
 		Notify:   r.noticed,
 	})

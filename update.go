@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kinring/kinring/coexist"
+	"github.com/kinring/kinring/internal/settled"
 	"github.com/kinring/kinring/store"
 )
 
@@ -36,7 +37,9 @@ type Current struct {
 // refresh token that is good for one use. While f runs no other program of the
 // family updates the key; before it runs, shared store and older builds' stores
 // are read anew. f runs at most once, and may return Keep. Where a key rotates,
-// an older build that holds it is given the result too.
+// an older build that holds it is given the result too; and if f fails there,
+// Update waits up to two seconds for an older build that may have used the value
+// up at the same moment, so that nobody presents it once more.
 //
 // If the result could not be written, errors.As finds an *Unsaved with it. If
 // the older build could not be given it, the error is ErrPartial and the shared
@@ -69,6 +72,19 @@ func (r *Ring) UpdateKey(ctx context.Context, key store.Key, f func(ctx context.
 
 func valueOf(r coexist.Reading) Value {
 	return Value{r.Value, r.Provenance, r.Source, r.Revision, r.Generation}
+}
+
+// How long an Update whose function failed waits for an older build that may have
+// used the value up at the same moment, and how often it looks. Codex 0.169.0
+// writes within milliseconds of the server's answer, or after it got its locks.
+const (
+	olderWriteBudget = 2 * time.Second
+	olderWritePause  = 20 * time.Millisecond
+)
+
+func patience(ctx context.Context) func() bool {
+	end := time.Now().Add(olderWriteBudget)
+	return func() bool { return settled.Pause(ctx, olderWritePause) && time.Now().Before(end) }
 }
 
 // grace gives the saving of a result time of its own: when the function took all

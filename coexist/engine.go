@@ -137,6 +137,10 @@ type Config struct {
 	// Grace returns a context in which a result that must not be lost can still be
 	// saved after ctx has ended. Update needs it.
 	Grace func(ctx context.Context) (context.Context, context.CancelFunc)
+	// Patience returns a function that waits a little and reports whether to look
+	// once more. An Update whose function failed asks it while an older build may
+	// be about to write; nil does not wait.
+	Patience func(ctx context.Context) func() bool
 	// Random fills its argument with random bytes. It is used once in the life
 	// of a shared store that cannot derive a fingerprint key.
 	Random func([]byte) error

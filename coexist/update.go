@@ -107,8 +107,12 @@ func (u *update) run(ctx context.Context, change Change) (Reading, error) {
 		return Reading{}, err
 	}
 	next, keep, err := change(ctx, current)
-	if err != nil || keep {
+	if err != nil {
+		u.awaitOlder(ctx)
 		return current.Reading, err
+	}
+	if keep {
+		return current.Reading, nil
 	}
 	saving, cancel := u.Grace(ctx)
 	defer cancel()

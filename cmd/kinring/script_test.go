@@ -14,13 +14,17 @@ import (
 
 	"github.com/kinring/kinring/internal/codextest"
 	"github.com/kinring/kinring/internal/require"
+	"github.com/kinring/kinring/internal/tokenserver"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"kinring":  main,
-		"codex":    codextest.Main,
-		"exitcode": exitCodeMain,
+		"kinring":      main,
+		"codex":        codextest.Main,
+		"exitcode":     exitCodeMain,
+		refreshProgram: tokenserver.Main,
+		keepProgram:    keepMain,
+		seedProgram:    seedRulesMain,
 	})
 }
 

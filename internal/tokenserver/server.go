@@ -47,6 +47,8 @@ type Options struct {
 	// Before is called for each request after the delay and before the server
 	// looks at the token. It may block, to let something else happen first.
 	Before func(Request)
+	// After is called when the answer is decided and before it is sent.
+	After func(Event)
 	// Look is called when a request arrives and before it is answered; the log
 	// keeps what it returned.
 	Look func() string
@@ -174,7 +176,11 @@ func (s *Server) travel(r *http.Request, request Request) bool {
 
 func (s *Server) judge(w http.ResponseWriter, request Request) {
 	number, granted, used := s.present(request.Token)
-	s.note(Event{Request: request, Answered: true, Granted: granted})
+	e := Event{Request: request, Answered: true, Granted: granted}
+	s.note(e)
+	if s.options.After != nil {
+		s.options.After(e)
+	}
 	switch {
 	case granted:
 		answer(w, http.StatusOK, s.issue(number))
