@@ -18,8 +18,10 @@ const sharedPart = "shared"
 func (e *Engine) Delete(ctx context.Context, key store.Key) (existed bool, err error) {
 	e.bulk(ctx)
 	err = e.do(ctx, "delete", key, func(ctx context.Context) error {
-		existed, err = e.delete(ctx, key)
-		return err
+		return e.inTurn(ctx, key, func() error {
+			existed, err = e.delete(ctx, key)
+			return err
+		})
 	})
 	return existed, err
 }
@@ -31,6 +33,7 @@ type deletion struct {
 	seen    []sighting
 	marker  store.Item
 	existed bool
+	gone    []string // sources that are known to hold nothing any more
 	parts
 }
 
@@ -75,10 +78,52 @@ func (e *Engine) delete(ctx context.Context, key store.Key) (bool, error) {
 		d.seen = e.lookAll(ctx, key)
 	}
 	e.deleteLegacy(ctx, d)
-	if shares && d.marker.Revision != "" {
+	if d.marker.Revision != "" {
 		e.complete(ctx, d)
 	}
 	return d.existed, d.err()
+}
+
+// finish finishes a deletion whose marker was read: it deletes from legacy what
+// was there when the key was deleted, and no more. With all it deletes what older
+// builds wrote since, too; without, it reports that something is left. If another
+// program wrote the key since, the marker is not completed.
+func (e *Engine) finish(ctx context.Context, p *printer, key store.Key, marker store.Item, all bool) (left bool, err error) {
+	if err := writable(marker); err != nil {
+		return false, err
+	}
+	d := &deletion{key: key, printer: p, marker: marker}
+	for _, src := range e.sources(key) {
+		s := e.look(ctx, src, key)
+		then := p.recall(marker.Record, src.Name)
+		switch {
+		case s.inactive:
+		case s.err != nil:
+			d.note(src.Name, s.err)
+		case !s.present:
+			d.gone = append(d.gone, src.Name)
+		case all || then.Kind == store.Held && !p.changed(key, s, then):
+			d.remove(ctx, s, store.Match(s.revision))
+		default:
+			left = true
+		}
+	}
+	e.complete(ctx, d)
+	return left, d.err()
+}
+
+// remove deletes from one source.
+func (d *deletion) remove(ctx context.Context, s sighting, cond store.Condition) {
+	err := s.source.Store.Delete(ctx, d.key, cond)
+	missing := errors.Is(err, store.ErrNotFound)
+	if missing {
+		err = nil
+	}
+	d.note(s.source.Name, store.At(err, "", s.source.Name, d.key))
+	if err == nil {
+		d.existed = d.existed || !missing
+		d.gone = append(d.gone, s.source.Name)
+	}
 }
 
 // markDeleted puts the marker, with what each source held at that moment. A
@@ -182,19 +227,9 @@ func (e *Engine) lookAll(ctx context.Context, key store.Key) []sighting {
 // deleteLegacy deletes from every source in use, also from one that could not be
 // read: that it is unreadable does not mean that it holds nothing.
 func (e *Engine) deleteLegacy(ctx context.Context, d *deletion) {
-	for i, s := range d.seen {
-		if s.inactive {
-			continue
-		}
-		err := s.source.Store.Delete(ctx, d.key, store.Any())
-		missing := errors.Is(err, store.ErrNotFound)
-		if missing {
-			err = nil
-		}
-		d.note(s.source.Name, store.At(err, "", s.source.Name, d.key))
-		if err == nil {
-			d.existed = d.existed || !missing
-			d.seen[i] = sighting{source: s.source}
+	for _, s := range d.seen {
+		if !s.inactive {
+			d.remove(ctx, s, store.Any())
 		}
 	}
 }
@@ -203,7 +238,12 @@ func (e *Engine) deleteLegacy(ctx context.Context, d *deletion) {
 // carries what they held, which is enough to keep the value deleted but would
 // mistake a later sign-in with the very same value for it.
 func (e *Engine) complete(ctx context.Context, d *deletion) {
-	now := e.atDeletion(d, d.marker.Record)
+	now := inherit(d.printer, d.marker.Record, e.sources(d.key))
+	for i := range now {
+		if slices.Contains(d.gone, now[i].Source) {
+			now[i].Kind, now[i].Fingerprint = store.AbsentThere, ""
+		}
+	}
 	if slices.Equal(now, d.marker.Record.Sources) {
 		return
 	}

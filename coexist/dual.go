@@ -7,18 +7,39 @@ import (
 	"github.com/kinring/kinring/store"
 )
 
-// setDual writes the shared store first and then the source where the older
-// build would look. A lease keeps the mirrors of several programs in order.
-func (e *Engine) setDual(ctx context.Context, key store.Key, value store.Value) (w Written, err error) {
-	lease, err := e.Leases.Hold(ctx, key)
-	if err != nil {
-		return Written{}, err
+// inTurn runs f, which writes legacy sources, while no other program of the
+// family does so for this key. It is another lease than that of an Update, which
+// may last as long as its function does. Without leases f just runs.
+func (e *Engine) inTurn(ctx context.Context, key store.Key, f func() error) error {
+	if e.Leases == nil || len(e.sources(key)) == 0 {
+		return f()
 	}
-	defer func() {
-		if released := lease.Release(); err == nil {
-			err = released
-		}
-	}()
+	turn, err := e.Leases.Hold(ctx, store.Key{Service: key.Service, Account: key.Account + turnSuffix})
+	if err != nil {
+		return err
+	}
+	err = f()
+	if released := turn.Release(); err == nil {
+		err = released
+	}
+	return err
+}
+
+// turnSuffix tells the turn on a key from the lease on it. No account holds a
+// NUL.
+const turnSuffix = "\x00legacy"
+
+// setDual writes the shared store first and then the source where the older
+// build would look.
+func (e *Engine) setDual(ctx context.Context, key store.Key, value store.Value) (w Written, err error) {
+	err = e.inTurn(ctx, key, func() error {
+		w, err = e.setBoth(ctx, key, value)
+		return err
+	})
+	return w, err
+}
+
+func (e *Engine) setBoth(ctx context.Context, key store.Key, value store.Value) (Written, error) {
 	target, err := e.firstActive(ctx, key)
 	if err != nil {
 		return Written{}, err

@@ -224,19 +224,26 @@ func (e *Engine) do(ctx context.Context, op string, key store.Key, f func(contex
 // the bound is met only by a store that contradicts itself.
 const attempts = 1000
 
-// again runs f until it returns something else than a conflict.
+// again runs f until it returns something else than a conflict, or a refusal.
 func again(ctx context.Context, f func() error) error {
 	var err error
 	for range attempts {
 		if err = store.FromContext(ctx); err != nil {
 			return err
 		}
-		if err = f(); store.ClassOf(err) != store.ErrConflict {
+		err = f()
+		if r, refused := err.(refusal); refused {
+			return r.error
+		}
+		if store.ClassOf(err) != store.ErrConflict {
 			return err
 		}
 	}
 	return err
 }
+
+// refusal is a conflict that looking again does not change.
+type refusal struct{ error }
 
 // writable refuses to replace an item whose record a newer build wrote.
 func writable(item store.Item) error {

@@ -33,7 +33,9 @@ func (e *Engine) Reconcile(ctx context.Context, side Side, keys ...store.Key) ([
 		r := Reconciled{Key: key}
 		err := e.do(ctx, "reconcile", key, func(ctx context.Context) error {
 			r.Before = e.status(ctx, true, key).Verdict
-			err := again(ctx, func() error { return e.reconcile(ctx, side, key, r.Before) })
+			err := e.inTurn(ctx, key, func() error {
+				return again(ctx, func() error { return e.reconcile(ctx, side, key, r.Before) })
+			})
 			r.After = e.status(ctx, true, key).Verdict
 			return err
 		})
@@ -71,7 +73,7 @@ func (e *Engine) reconcile(ctx context.Context, side Side, key store.Key, verdic
 	}
 	switch side {
 	case TakeShared:
-		_, err := e.rollback(ctx, key, item, true)
+		_, err := e.giveBack(ctx, p, key, item, true)
 		return err
 	case TakeLegacy:
 		return e.takeLegacy(ctx, p, key, item)
@@ -94,6 +96,9 @@ func (e *Engine) reconcileAbsent(ctx context.Context, side Side, key store.Key) 
 // still or again holds.
 func (e *Engine) reconcileMarker(ctx context.Context, p *printer, side Side, key store.Key, marker store.Item) error {
 	if side == TakeLegacy {
+		if err := writable(marker); err != nil {
+			return err
+		}
 		return e.takeLegacy(ctx, p, key, marker)
 	}
 	if side == ByPolicy && e.Policy.adopts() {
@@ -106,17 +111,18 @@ func (e *Engine) reconcileMarker(ctx context.Context, p *printer, side Side, key
 			return err
 		}
 	}
-	_, err := e.delete(ctx, key)
+	_, err := e.finish(ctx, p, key, marker, side == TakeShared)
 	return err
 }
 
-// takeLegacy puts what the older build would read over the shared item. If that
-// is nothing, the key is deleted.
+// takeLegacy puts what the older build would read over the shared item: a marker
+// if that is nothing.
 func (e *Engine) takeLegacy(ctx context.Context, p *printer, key store.Key, item store.Item) error {
-	found, _, err := e.first(ctx, key)
+	found, seen, err := e.first(ctx, key)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		_, err := e.delete(ctx, key)
+		_, err := e.writeMarker(ctx, key, item.Record.Generation+1, p,
+			agreed(p, key, e.sources(key), seen), store.Match(item.Revision))
 		return err
 	case err != nil:
 		return err

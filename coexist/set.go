@@ -76,27 +76,30 @@ func (e *Engine) putShared(ctx context.Context, key store.Key, value store.Value
 	if err != nil {
 		return store.Item{}, err
 	}
-	item, cond := e.successor(ctx, p, key, value, over, func(a store.Agreement) bool { return a.Source == mirroredTo })
+	item, cond := e.successor(p, key, value, over,
+		func() []store.Agreement { return e.glance(ctx, p, key) },
+		func(a store.Agreement) bool { return a.Source == mirroredTo })
 	item.Revision, err = e.Shared.Put(ctx, key, item, cond)
 	return item, err
 }
 
 // successor returns the item that puts a value over another one, the zero Item
-// if there is none, and the condition under which it may. Sources for which
-// announced holds are about to be given the value too: the record says so, and
-// whoever finds it there after a crash knows that no older build wrote it.
-func (e *Engine) successor(ctx context.Context, p *printer, key store.Key, value store.Value, over store.Item, announced func(store.Agreement) bool) (store.Item, store.Condition) {
+// if there is none, and the condition under which it may. Where the record
+// before says nothing of use, noted tells what the sources hold. Sources for
+// which announced holds are about to be given the value too: the record says so,
+// and whoever finds it there after a crash knows that no older build wrote it.
+func (e *Engine) successor(p *printer, key store.Key, value store.Value, over store.Item, noted func() []store.Agreement, announced func(store.Agreement) bool) (store.Item, store.Condition) {
 	cond, sources := store.Match(over.Revision), inherit(p, over.Record, e.sources(key))
 	again := repeats(p, key, value, sources, e.sources(key))
 	switch {
 	case over.Revision == "":
-		cond, sources = store.Absent(), e.glance(ctx, p, key)
+		cond, sources = store.Absent(), noted()
 	case again && isMarker(over):
 		// What legacy still holds is left over from a deletion that may yet finish;
 		// when it goes, no older build will have signed out.
 		sources = agreed(p, key, e.sources(key), nil)
 	case again:
-		sources = e.glance(ctx, p, key)
+		sources = noted()
 	}
 	for i, src := range e.sources(key) {
 		if announced(sources[i]) {

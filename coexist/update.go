@@ -77,6 +77,7 @@ type update struct {
 	lease   Lease
 	printer *printer
 	item    store.Item // what the shared store holds; the zero Item if nothing
+	seen    []sighting // what legacy showed before the function ran
 }
 
 // end gives the lease back, unless an unsaved result still needs it.
@@ -130,6 +131,7 @@ func (u *update) refresh(ctx context.Context) (Current, error) {
 	if u.printer, err = u.prints(ctx, true); err != nil {
 		return Current{}, err
 	}
+	u.seen = nil
 	u.item, err = u.Shared.Get(ctx, u.key)
 	switch {
 	case err == nil && isMarker(u.item):
@@ -148,6 +150,7 @@ func (u *update) absent(ctx context.Context) (Current, error) {
 	found, seen, err := u.first(ctx, u.key)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
+		u.seen = seen
 		return Current{}, nil
 	case err != nil:
 		return Current{}, err
@@ -206,6 +209,7 @@ func (u *update) followOlder(ctx context.Context) error {
 			u.notify(NoticeLookFailed, u.key, src.Name, s.err)
 			continue
 		}
+		u.seen = append(u.seen, s)
 		switch u.printer.judge(u.key, u.item, s, u.printer.recall(u.item.Record, src.Name)) {
 		case olderAlone:
 			next, err := u.takeOver(ctx, u.printer, u.key, u.item, s)
@@ -226,8 +230,10 @@ func (u *update) followOlder(ctx context.Context) error {
 func (u *update) finishMirror(ctx context.Context) error {
 	for _, a := range u.item.Record.Sources {
 		if u.printer.recall(u.item.Record, a.Source).Pending != "" {
-			next, err := u.mirrored(ctx, u.printer, u.key, u.item)
-			u.item = next
+			err := u.inTurn(ctx, u.key, func() (err error) {
+				u.item, err = u.mirrored(ctx, u.printer, u.key, u.item)
+				return err
+			})
 			if err != nil {
 				u.notify(NoticeMirrorFailed, u.key, a.Source, err)
 			}
@@ -244,14 +250,21 @@ func (u *update) save(ctx context.Context, next store.Value) (Reading, error) {
 		return Reading{}, err
 	}
 	mirrors := u.Traits(u.key).Rotates || u.Policy.Writes == DualWrite
-	item, cond := u.successor(ctx, u.printer, u.key, next, u.item,
+	// What legacy holds by now may be newer than what the function began with, and
+	// must not pass as known.
+	before := func() []store.Agreement { return agreed(u.printer, u.key, u.sources(u.key), u.seen) }
+	item, cond := u.successor(u.printer, u.key, next, u.item, before,
 		func(a store.Agreement) bool { return mirrors && a.Kind == store.Held })
 	var err error
-	if item.Revision, err = u.Shared.Put(ctx, u.key, item, cond); err != nil {
-		return Reading{}, err
+	if item.Revision, err = u.Shared.Put(ctx, u.key, item, cond); err != nil || !mirrors {
+		return shared(item), err
 	}
-	if mirrors {
+	err = u.inTurn(ctx, u.key, func() (err error) {
 		item, err = u.mirrored(ctx, u.printer, u.key, item)
+		return err
+	})
+	if err != nil && store.ClassOf(err) != store.ErrPartial {
+		err = partialMirror(parts{missing: []string{"legacy"}, cause: err})
 	}
 	return shared(item), err
 }
