@@ -38,7 +38,7 @@ get accepts.
 
 Environment: KINRING_FAMILY, KINRING_PROFILE, KINRING_STORE (auto, vault,
 memory), KINRING_VAULT (vault file), KINRING_KEY_FILE, KINRING_PASSPHRASE_FILE,
-NO_COLOR.
+KINRING_TIMEOUT (such as 5s).
 
 Exit codes: 0 ok · 1 not found, negative answer · 2 usage, bad key or profile,
 too large · 3 locked, or a key is needed and nobody can be asked · 4 denied,
@@ -69,7 +69,8 @@ func (a *app) root() *cobra.Command {
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		Args:              noArguments,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return usage("no verb given") },
+		RunE:              func(*cobra.Command, []string) error { return usage("no verb given") },
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.timeoutFromEnv() },
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 	}
 	flags := root.PersistentFlags()
@@ -77,7 +78,7 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.profile.file, "profile", "", "profile file in TOML (KINRING_PROFILE)")
 	flags.BoolVar(&a.json, "json", false, "print one JSON document, on failure too")
 	flags.BoolVar(&a.noInput, "no-input", false, "never ask a person")
-	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this time (default 2s, 2m where a person is asked)")
+	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this time (KINRING_TIMEOUT; default 2s, 2m where a person is asked)")
 	flags.BoolVar(&a.switchStore, "switch-store", false, "use another store than the one recorded for the family")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err.Error()) })
 	root.AddCommand(
@@ -86,6 +87,20 @@ func (a *app) root() *cobra.Command {
 		a.pruneCommand(), a.watchCommand(), a.execCommand(), a.doctorCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	return root
+}
+
+// timeoutFromEnv reads KINRING_TIMEOUT unless --timeout is given.
+func (a *app) timeoutFromEnv() error {
+	text := os.Getenv("KINRING_TIMEOUT")
+	if a.timeout != 0 || text == "" {
+		return nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return usage(fmt.Sprintf("KINRING_TIMEOUT is %q; use a duration such as 5s", text))
+	}
+	a.timeout = d
+	return nil
 }
 
 // usageError is a mistake in the command line itself.
