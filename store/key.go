@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -27,11 +28,21 @@ func (k Key) Compare(o Key) int {
 // and addresses of people.
 func (k Key) Redacted() string {
 	const shown = 4
-	r := []rune(k.Account)
-	if len(r) <= shown {
-		return k.Service + "/" + k.Account
+	account := k.Account
+	if r := []rune(account); len(r) > shown {
+		account = string(r[:shown]) + "…"
 	}
-	return k.Service + "/" + string(r[:shown]) + "…"
+	return visible(k.Service + "/" + account)
+}
+
+// visible keeps a name on its line and from steering a terminal.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsGraphic(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
 }
 
 // LogValue returns the redacted key.

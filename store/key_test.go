@@ -95,3 +95,12 @@ func TestKeyRedacted(t *testing.T) {
 		}
 	}
 }
+
+// TestRedactedStaysOnItsLine: a name from elsewhere neither breaks the line it is
+// printed in nor steers a terminal.
+func TestRedactedStaysOnItsLine(t *testing.T) {
+	got := Key{Service: "a\nb\x1b[31m", Account: "x\r\u202ey"}.Redacted()
+	if want := "a\uFFFDb\uFFFD[31m/x\uFFFD\uFFFDy"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -19,14 +19,16 @@ var errMarshal = errors.New("store: a secret value refuses to be marshalled; cal
 // zero Value is empty.
 type Value struct {
 	// The bytes are behind a pointer because fmt prints what it finds in
-	// unexported fields by reflection, past every method, but stops at pointers.
-	p *[]byte
+	// unexported fields by reflection, past every method. It follows a pointer
+	// once if the verb does not suit pointers (%s), and stops at the second.
+	p **[]byte
 }
 
 // NewValue returns a Value that holds a copy of b.
 func NewValue(b []byte) Value {
 	c := append([]byte{}, b...)
-	return Value{p: &c}
+	p := &c
+	return Value{p: &p}
 }
 
 // Bytes returns a copy of the secret. The caller keeps it as short as it can.
@@ -50,15 +52,15 @@ func (v Value) Wipe() {
 	if v.p == nil {
 		return
 	}
-	clear(*v.p)
-	*v.p = nil
+	clear(**v.p)
+	**v.p = nil
 }
 
 func (v Value) view() []byte {
 	if v.p == nil {
 		return nil
 	}
-	return *v.p
+	return **v.p
 }
 
 // String returns [redacted].
@@ -75,6 +77,9 @@ func (Value) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // MarshalJSON refuses.
 func (Value) MarshalJSON() ([]byte, error) { return nil, errMarshal }
+
+// UnmarshalJSON refuses: a secret comes in through NewValue.
+func (Value) UnmarshalJSON([]byte) error { return errMarshal }
 
 // MarshalText refuses.
 func (Value) MarshalText() ([]byte, error) { return nil, errMarshal }

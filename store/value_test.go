@@ -69,28 +69,10 @@ func holders() map[string]any {
 	}
 }
 
-// followed lists the verbs that fmt cannot use for a pointer, and with which it
-// therefore prints what the pointer leads to: a Value in an unexported field
-// shows itself then. Known gap: TestValueGap fails once it is closed, and this
-// list goes with it.
-var followed = []string{"%s", "%q", "%c", "%U", "%e", "%t", "%w", "%-40s", "%.3s", "%z"}
-
-// hides lists the holders that keep the value in an unexported field.
-var hides = []string{"hidden field", "pointer to hidden field", "slice of structs", "map of structs", "deep", "pointer to deep"}
-
-func TestValueGap(t *testing.T) {
-	if text := fmt.Sprintf("%s", holders()["hidden field"]); !leaks(text) {
-		t.Errorf("the gap is closed: take TestValueGap, followed and hides out, and print with %%s in logs: %s", text)
-	}
-}
-
 func TestValueHidesFromFmt(t *testing.T) {
 	verbs := []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%#x", "%d", "%o", "%b", "%c", "%U", "%e", "%t", "%p", "%T", "%w", "%08v", "%-40s", "%.3s", "%z"}
 	for name, h := range holders() {
 		for _, verb := range verbs {
-			if slices.Contains(followed, verb) && slices.Contains(hides, name) {
-				continue
-			}
 			if text := fmt.Sprintf(verb, h); leaks(text) {
 				t.Errorf("%s with %s shows the secret: %s", name, verb, text)
 			}
@@ -122,7 +104,7 @@ func TestValueHidesFromLogs(t *testing.T) {
 			l.Info("message", "holder", h)
 			l.With("holder", h).WithGroup("group").Error("message", slog.Group("inner", "holder", h))
 		}
-		log.New(&out, "", 0).Print(h)
+		log.New(&out, "", 0).Printf("%v %s %q", h, h, h)
 		if err := template.Must(template.New("t").Parse(`{{.}} {{printf "%v" .}}`)).Execute(&out, h); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
