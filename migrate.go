@@ -59,6 +59,8 @@ func (r *Ring) Rollback(ctx context.Context, key store.Key, force bool) ([]strin
 // Reconcile brings keys in step as far as the policy goes, or as the side says;
 // no keys means all.
 func (r *Ring) Reconcile(ctx context.Context, side Side, keys ...store.Key) ([]Reconciled, error) {
+	ctx, cancel := r.bounded(ctx, UpdateBudget)
+	defer cancel()
 	keys, err := r.orAll(ctx, keys)
 	if err != nil {
 		return nil, err
@@ -74,6 +76,8 @@ func (r *Ring) Reconcile(ctx context.Context, side Side, keys ...store.Key) ([]R
 // no keys means all. Removed values are kept in the shared store until Forget.
 // With dryRun it only says what it would do.
 func (r *Ring) Prune(ctx context.Context, dryRun bool, keys ...store.Key) ([]Pruned, error) {
+	ctx, cancel := r.bounded(ctx, UpdateBudget)
+	defer cancel()
 	keys, err := r.orAll(ctx, keys)
 	if err != nil {
 		return nil, err
@@ -82,7 +86,11 @@ func (r *Ring) Prune(ctx context.Context, dryRun bool, keys ...store.Key) ([]Pru
 }
 
 // Forget removes the values that Prune kept and returns how many there were.
-func (r *Ring) Forget(ctx context.Context) (int, error) { return r.engine.Forget(ctx) }
+func (r *Ring) Forget(ctx context.Context) (int, error) {
+	ctx, cancel := r.bounded(ctx, UpdateBudget)
+	defer cancel()
+	return r.engine.Forget(ctx)
+}
 
 // orAll returns the keys, or all that List names if there are none.
 func (r *Ring) orAll(ctx context.Context, keys []store.Key) ([]store.Key, error) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"time"
 
 	"github.com/kinring/kinring/coexist"
 	"github.com/kinring/kinring/internal/fifo"
@@ -127,10 +128,15 @@ func (r *Ring) noticed(n Notice) {
 
 // budgeted bounds an operation whose context is not bounded.
 func (r *Ring) budgeted(ctx context.Context) (context.Context, context.CancelFunc) {
+	return r.bounded(ctx, r.budget)
+}
+
+// bounded is budgeted for operations that need more time than one key takes.
+func (r *Ring) bounded(ctx context.Context, budget time.Duration) (context.Context, context.CancelFunc) {
 	if _, bounded := ctx.Deadline(); bounded || r.budget <= 0 {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, r.budget)
+	return context.WithTimeout(ctx, budget)
 }
 
 // Family returns the family's profile with its variables resolved: it turns

@@ -54,11 +54,8 @@ func (r *Ring) Update(ctx context.Context, name string, f func(ctx context.Conte
 
 // UpdateKey is Update for a key that is given by service and account.
 func (r *Ring) UpdateKey(ctx context.Context, key store.Key, f func(ctx context.Context, current Current) ([]byte, error)) (Value, error) {
-	if _, bounded := ctx.Deadline(); !bounded && r.budget > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, UpdateBudget)
-		defer cancel()
-	}
+	ctx, cancel := r.bounded(ctx, UpdateBudget)
+	defer cancel()
 	reading, err := r.engine.Update(ctx, key, func(ctx context.Context, c coexist.Current) (store.Value, bool, error) {
 		next, err := f(ctx, Current{valueOf(c.Reading), c.Found, c.Interrupted})
 		if errors.Is(err, Keep) {
