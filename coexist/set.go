@@ -3,6 +3,7 @@ package coexist
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/kinring/kinring/store"
 )
@@ -89,7 +90,8 @@ func (e *Engine) putShared(ctx context.Context, key store.Key, value store.Value
 // which announced holds are about to be given the value too: the record says so,
 // and whoever finds it there after a crash knows that no older build wrote it.
 func (e *Engine) successor(p *printer, key store.Key, value store.Value, over store.Item, noted func() []store.Agreement, announced func(store.Agreement) bool) (store.Item, store.Condition) {
-	cond, sources := store.Match(over.Revision), inherit(p, over.Record, e.sources(key))
+	then := inherit(p, over.Record, e.sources(key))
+	cond, sources := store.Match(over.Revision), slices.Clone(then)
 	again := repeats(p, key, value, sources, e.sources(key))
 	switch {
 	case over.Revision == "":
@@ -102,6 +104,8 @@ func (e *Engine) successor(p *printer, key store.Key, value store.Value, over st
 		sources = noted()
 	}
 	for i, src := range e.sources(key) {
+		// What another program announced may still be on its way there.
+		sources[i].Pending = then[i].Pending
 		if announced(sources[i]) {
 			sources[i].Pending = p.seen(key, src, value)
 		}
