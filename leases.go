@@ -22,7 +22,10 @@ type lockDirer interface{ LockDir() string }
 // that belongs to this process alone needs none: the ring's queue is enough.
 func (l leases) Hold(ctx context.Context, key store.Key) (coexist.Lease, error) {
 	opened, err := l.shared.open(ctx)
-	if err != nil {
+	switch {
+	case beyond(err):
+		return noLease{}, nil // whoever shares the store cannot be met from here
+	case err != nil:
 		return nil, err
 	}
 	info := opened.Info()

@@ -106,10 +106,16 @@ func (r *Ring) DeleteKey(ctx context.Context, key store.Key) (existed bool, err 
 // of its own in the engine.
 func (r *Ring) ready(ctx context.Context) error {
 	_, err := r.shared.open(ctx)
-	if errors.Is(err, ErrOutOfReach) || errors.Is(err, ErrAbsentByDesign) {
+	if beyond(err) {
 		return nil
 	}
 	return err
+}
+
+// beyond reports whether there is no shared store for this program at all, which
+// the engine has rules for.
+func beyond(err error) bool {
+	return errors.Is(err, ErrOutOfReach) || errors.Is(err, ErrAbsentByDesign)
 }
 
 // ListedKey is one key of a list.
