@@ -1,0 +1,247 @@
+package preflight
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/x509"
+	"slices"
+	"strings"
+
+	"github.com/kinring/kinring/codesign/bundle"
+	"github.com/kinring/kinring/codesign/plist"
+	"github.com/kinring/kinring/codesign/profile"
+)
+
+// profilePlatform is the name of macOS in a profile.
+const profilePlatform = "OSX"
+
+// checkProfile judges a bundle's profile by itself.
+func (c *checker) checkProfile(b *bundle.Bundle) {
+	file := b.Profile
+	if file.Err != nil {
+		c.addPath("KR301", file.Path, "", "%v", file.Err)
+		return
+	}
+	for _, f := range c.profileFaults(file.Profile) {
+		c.addPath(f.number, file.Path, "", "%s", f.seen)
+	}
+	c.checkProfileSealed(b)
+}
+
+// profileFaults judges a profile without the code that it is for.
+func (c *checker) profileFaults(p *profile.Profile) []fault {
+	return slices.Concat(trustFaults(p), c.lifeFaults(p), kindFaults(p), copyFaults(p))
+}
+
+// trustFaults looks at both signatures of the profile.
+func trustFaults(p *profile.Profile) (out []fault) {
+	messages := []struct {
+		name string
+		err  []error
+	}{{"the profile", []error{p.CMS.SignatureErr, p.CMS.ChainErr}}}
+	if p.DER != nil && p.DER.CMS != nil {
+		messages = append(messages, struct {
+			name string
+			err  []error
+		}{"its DER copy", []error{p.DER.CMS.SignatureErr, p.DER.CMS.ChainErr}})
+	}
+	for _, m := range messages {
+		if i := slices.IndexFunc(m.err, func(err error) bool { return err != nil }); i >= 0 {
+			out = append(out, fault{"KR302", m.name + ": " + m.err[i].Error()})
+		}
+	}
+	return out
+}
+
+// lifeFaults looks at the profile's dates.
+func (c *checker) lifeFaults(p *profile.Profile) (out []fault) {
+	switch {
+	case !c.Now.Before(p.Expires):
+		out = append(out, fault{"KR303", "it ended on " + day(p.Expires)})
+	case !c.Now.Add(c.ProfileWarning).Before(p.Expires):
+		out = append(out, fault{"KR304", "it ends on " + day(p.Expires)})
+	}
+	if c.Now.Before(p.Created) {
+		out = append(out, fault{"KR314", "it is made on " + day(p.Created)})
+	}
+	return out
+}
+
+// kindFaults looks at the platform and at the devices.
+func kindFaults(p *profile.Profile) (out []fault) {
+	if !slices.Contains(p.Platforms, profilePlatform) {
+		out = append(out, fault{"KR305", "it is for " + quoted(p.Platforms)})
+	}
+	if !p.AllDevices {
+		out = append(out, fault{"KR310", "it is for " + devices(len(p.Devices)) + ", not for all"})
+	}
+	return out
+}
+
+func devices(n int) string {
+	if n == 1 {
+		return "one listed device"
+	}
+	return strings.TrimSpace(plist.Value{Kind: plist.Integer, Integer: int64(n)}.String() + " listed devices")
+}
+
+// copyFaults compares the property list with the DER copy.
+func copyFaults(p *profile.Profile) (out []fault) {
+	if p.DERErr != nil {
+		return []fault{{"KR301", "the DER copy: " + p.DERErr.Error()}}
+	}
+	if p.DER == nil {
+		return []fault{{"KR312", "there is no DER-Encoded-Profile"}}
+	}
+	for _, d := range p.DER.Differences {
+		out = append(out, fault{"KR311", d.String()})
+	}
+	return out
+}
+
+// checkProfileSealed looks for the profile among the bundle's sealed files.
+func (c *checker) checkProfileSealed(b *bundle.Bundle) {
+	if b.Resources == nil || b.Resources.Err != nil {
+		return // reported for the bundle as a whole
+	}
+	name := strings.TrimPrefix(b.Profile.Path, b.Contents+"/")
+	seal, found := findSeal(b.Resources, name)
+	digest := sha256.Sum256(b.Profile.Raw)
+	switch {
+	case !found:
+		c.addPath("KR313", b.Profile.Path, "", "%s does not list it", b.Resources.Path)
+	case !bytes.Equal(seal.SHA256, digest[:]):
+		c.addPath("KR313", b.Profile.Path, "", "it hashes to %x, and %x is sealed", digest, seal.SHA256)
+	}
+}
+
+func findSeal(r *bundle.Resources, path string) (bundle.Seal, bool) {
+	i, found := slices.BinarySearchFunc(r.Seals, path, func(s bundle.Seal, p string) int { return strings.Compare(s.Path, p) })
+	if !found {
+		return bundle.Seal{}, false
+	}
+	return r.Seals[i], true
+}
+
+// checkCoverage compares the code with the profile of its bundle.
+func (s *subject) checkCoverage() {
+	b := s.owner()
+	if b == nil || b.Profile == nil || b.Profile.Profile == nil || s.adHoc() {
+		return
+	}
+	p := b.Profile.Profile
+	if len(restrictedKeys(s.claims)) == 0 {
+		if _, groups := s.claims.Get(keyAppGroups); !groups {
+			s.add("KR212", "the profile %q is embedded, and no restricted entitlement is claimed", p.Name)
+		}
+	}
+	if s.dir.Team != "" && !slices.Contains(p.Teams, s.dir.Team) {
+		s.add("KR306", "it is of team %s, and the code of %q", quoted(p.Teams), s.dir.Team)
+		return // everything else in it is that team's too
+	}
+	if b.Info != nil && !s.coversBundle(p, b.Info.Identifier) {
+		s.add("KR307", "it is for %s, and the bundle is %q", quoted(profileAppIDs(p)), s.dir.Team+"."+b.Info.Identifier)
+	}
+	for _, f := range claimFaults(p, s.claims, s.dir.Team) {
+		s.add(f.number, "%s", f.seen)
+	}
+	if m := s.sig.CMS; m != nil && m.Signer != nil && !namesCertificate(p, m.Signer) {
+		s.add("KR309", "signed with %q (SHA-256 %x), and the profile names %s",
+			m.Signer.Subject.CommonName, sha256.Sum256(m.Signer.Raw), certificateNames(p))
+	}
+}
+
+// profileEntitlements is what the profile allows, as the system reads it.
+func profileEntitlements(p *profile.Profile) plist.Dict {
+	if p.DER != nil {
+		return p.DER.Entitlements
+	}
+	return p.Entitlements
+}
+
+// profileAppIDs lists the App ID patterns of the profile.
+func profileAppIDs(p *profile.Profile) []string {
+	for _, key := range []string{keyAppID, "application-identifier"} {
+		if v, found := profileEntitlements(p).Get(key); found {
+			list, _ := v.Strings()
+			return list
+		}
+	}
+	return nil
+}
+
+// coversBundle reports whether the profile's App ID is that of the bundle,
+// under any of the prefixes that the profile has.
+func (s *subject) coversBundle(p *profile.Profile, id string) bool {
+	for _, prefix := range append(slices.Clone(p.AppIDPrefix), s.dir.Team) {
+		if slices.ContainsFunc(profileAppIDs(p), func(pattern string) bool { return matchPattern(pattern, prefix+"."+id) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// claimFaults lists claims that the profile does not allow. Claims that are
+// wrong by themselves have been reported as such.
+func claimFaults(p *profile.Profile, claims plist.Dict, team string) (out []fault) {
+	allowed := profileEntitlements(p)
+	for _, e := range claims {
+		value, found := allowed.Get(e.Key)
+		if judgedElsewhere(e, found, team) {
+			continue
+		}
+		rule := "KR308"
+		if e.Key == keyAppGroups {
+			rule = "KR220"
+		}
+		if !found {
+			out = append(out, fault{rule, e.Key + ": claims " + e.Value.String() + ", and the profile has no such key"})
+		} else if !covers(value, e.Value) {
+			out = append(out, fault{rule, e.Key + ": claims " + e.Value.String() + ", and the profile allows " + value.String()})
+		}
+	}
+	return out
+}
+
+// judgedElsewhere reports whether a claim needs no profile, or is compared with
+// the bundle and the signing team instead of the profile's text.
+func judgedElsewhere(e plist.Entry, inProfile bool, team string) bool {
+	switch {
+	case len(valueFaults(e)) > 0:
+		return true
+	case e.Key == keyAppGroups:
+		return !needsProfile(e.Value)
+	case classify(e.Key) != restricted:
+		return true
+	case e.Key == keyGroups:
+		return slices.ContainsFunc(texts(e.Value), func(g string) bool { return !strings.HasPrefix(g, team+".") })
+	}
+	return inProfile && (e.Key == keyAppID || e.Key == keyTeamID)
+}
+
+// needsProfile reports whether an application group is one that a profile must
+// allow: those that begin with the team need nothing.
+func needsProfile(v plist.Value) bool {
+	return slices.ContainsFunc(texts(v), func(g string) bool { return strings.HasPrefix(g, "group.") })
+}
+
+// namesCertificate reports whether the profile allows this very certificate.
+func namesCertificate(p *profile.Profile, signer *x509.Certificate) bool {
+	digest := sha256.Sum256(signer.Raw)
+	if p.DER != nil {
+		return slices.ContainsFunc(p.DER.Digests, func(d []byte) bool { return bytes.Equal(d, digest[:]) })
+	}
+	return slices.ContainsFunc(p.Certificates, func(c profile.Certificate) bool { return c.SHA256 == digest })
+}
+
+func certificateNames(p *profile.Profile) string {
+	var out []string
+	for _, c := range p.Certificates {
+		name := "unreadable certificate"
+		if c.Certificate != nil {
+			name = c.Certificate.Subject.CommonName
+		}
+		out = append(out, name+" ("+plist.Value{Kind: plist.Data, Data: c.SHA256[:8]}.String()+"…)")
+	}
+	return strings.Join(out, ", ")
+}
