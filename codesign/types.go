@@ -14,6 +14,7 @@ package codesign
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/kinring/kinring/codesign/cms"
 	"github.com/kinring/kinring/codesign/entitlements"
@@ -82,8 +83,13 @@ type Signature struct {
 
 	Agility Agility
 
+	// Problems are contradictions between the parts of the signature, or between
+	// it and the load commands, in words. A signing tool makes none.
+	Problems []string
+
 	// Unaccounted are bytes that belong to no structure: gaps between blobs,
-	// and bytes other than zero after the last one. A signing tool leaves none.
+	// bytes other than zero after the last one, and whatever follows the
+	// signature in its slice. A signing tool leaves none.
 	Unaccounted []macho.Range
 }
 
@@ -125,9 +131,9 @@ const (
 
 // CodeDirectory is what a signature signs: hashes of everything else.
 type CodeDirectory struct {
-	Slot  macho.Range // where it lies in the file
-	Index Slot        // SlotDirectory or an alternate
-	Raw   []byte      // the whole blob
+	macho.Range        // where it lies in the file
+	Slot        Slot   // SlotDirectory or an alternate
+	Raw         []byte // the whole blob
 
 	Version    uint32
 	Flags      Flags
@@ -143,11 +149,13 @@ type CodeDirectory struct {
 	Runtime                                 macho.Version // SDK version of the hardened runtime; zero before version 0x20500
 	Scatter                                 bool          // has a scatter vector, which macOS no longer loads
 
-	Special []SpecialHash // slots 1, 2, ... in order
-	Pages   [][]byte      // page hashes in order
+	Special   []SpecialHash // slots 1, 2, ... in order
+	PageCount int           // page hashes; PageHash returns one
 
 	Hash   []byte // full digest of Raw by its own hash type
 	CDHash []byte // the first 20 bytes of Hash
+
+	hashOffset int // of the first page hash
 }
 
 // SpecialState says how a special slot's hash stands to the blob of that slot.
@@ -195,4 +203,83 @@ type Agility struct {
 	Plist    bool     // attribute 1.2.840.113635.100.9.1 is there
 	Digests  bool     // attribute 1.2.840.113635.100.9.2 is there
 	Problems []string // how they disagree with the code directories; empty: they agree
+}
+
+// Primary returns the code directory that the CMS message signs, or nil.
+func (s *Signature) Primary() *CodeDirectory {
+	if len(s.Directories) == 0 {
+		return nil
+	}
+	return s.Directories[0]
+}
+
+// Best returns the code directory that macOS goes by: the one with the
+// strongest hash.
+func (s *Signature) Best() *CodeDirectory {
+	var best *CodeDirectory
+	for _, d := range s.Directories {
+		if best == nil || hashRank[d.HashType] > hashRank[best.HashType] {
+			best = d
+		}
+	}
+	return best
+}
+
+// hashRank orders hash types by strength, as macOS does.
+var hashRank = map[HashType]int{SHA1: 1, SHA256Truncated: 2, SHA256: 3, SHA384: 4}
+
+// AdHoc reports whether the signature names no signer.
+func (s *Signature) AdHoc() bool {
+	return s.CMS == nil && s.CMSErr == nil
+}
+
+// Designated returns the designated requirement's text; empty where there is
+// none.
+func (s *Signature) Designated() string {
+	for _, r := range s.Requirements {
+		if r.Type == requirement.Designated {
+			return r.Text
+		}
+	}
+	return ""
+}
+
+// Effective returns the entitlements as macOS reads them: the DER form, or the
+// XML form of a signature that has only that.
+func (e Entitlements) Effective() plist.Dict {
+	switch {
+	case e.DER != nil:
+		return e.DER.Entries
+	case e.XML != nil:
+		return e.XML.Entries
+	}
+	return nil
+}
+
+// Flag names as codesign prints them, in the order of their bits.
+var flagNames = []struct {
+	flag Flags
+	name string
+}{
+	{FlagHost, "host"}, {FlagAdHoc, "adhoc"}, {FlagGetTaskAllow, "get-task-allow"}, {FlagHard, "hard"}, {FlagKill, "kill"},
+	{FlagExpires, "expires"}, {FlagRestrict, "restrict"}, {FlagEnforcement, "enforcement"},
+	{FlagLibraryValidation, "library-validation"}, {FlagRuntime, "runtime"}, {FlagLinkerSigned, "linker-signed"},
+}
+
+// String returns the names of the flags, separated by commas, or "none".
+func (f Flags) String() string {
+	var names []string
+	for _, n := range flagNames {
+		if f&n.flag != 0 {
+			names = append(names, n.name)
+			f &^= n.flag
+		}
+	}
+	if f != 0 {
+		names = append(names, fmt.Sprintf("%#x", uint32(f)))
+	}
+	if names == nil {
+		return "none"
+	}
+	return strings.Join(names, ",")
 }

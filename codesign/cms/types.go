@@ -28,6 +28,8 @@ type Message struct {
 	Agility  []AgileHash // attribute 1.2.840.113635.100.9.2; nil where absent
 	Stamp    *Timestamp  // RFC 3161 time stamp; nil where absent
 
+	Unsigned []string // identifiers of unsigned attributes other than the time stamp, which nothing covers
+
 	SignatureErr error               // nil: the signer's key signed this content
 	Chain        []*x509.Certificate // signer first, pinned root last; nil where ChainErr is not
 	ChainErr     error               // nil: the signer chains to a pinned root
