@@ -49,15 +49,23 @@ func (c *checker) checkExpectedGroup() {
 			continue
 		}
 		c.current = m.input
-		at := slices.IndexFunc(m.groups, func(g string) bool { return g == c.Group || g == m.team+"."+c.Group })
-		switch {
-		case at < 0 && len(m.groups) == 0:
-			c.addPath("KR501", m.path, "", "claims no keychain access group, expected %q", c.Group)
-		case at < 0:
-			c.addPath("KR501", m.path, "", "claims %s, expected %q", quoted(m.groups), c.Group)
-		case at > 0:
-			c.addPath("KR502", m.path, "", "%q is number %d of %s", m.groups[at], at+1, quoted(m.groups))
-		}
+		c.expectGroup(m)
+	}
+}
+
+// expectGroup compares one program's groups with the expected one.
+func (c *checker) expectGroup(m member) {
+	if c.Group == "" {
+		return
+	}
+	at := slices.IndexFunc(m.groups, func(g string) bool { return g == c.Group || g == m.team+"."+c.Group })
+	switch {
+	case at < 0 && len(m.groups) == 0:
+		c.addPath("KR501", m.path, "", "claims no keychain access group, expected %q", c.Group)
+	case at < 0:
+		c.addPath("KR501", m.path, "", "claims %s, expected %q", quoted(m.groups), c.Group)
+	case at > 0:
+		c.addPath("KR502", m.path, "", "%q is number %d of %s", m.groups[at], at+1, quoted(m.groups))
 	}
 }
 

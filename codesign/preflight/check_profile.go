@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kinring/kinring/codesign/bundle"
+	"github.com/kinring/kinring/codesign/cms"
 	"github.com/kinring/kinring/codesign/plist"
 	"github.com/kinring/kinring/codesign/profile"
 )
@@ -35,22 +36,25 @@ func (c *checker) profileFaults(p *profile.Profile) []fault {
 
 // trustFaults looks at both signatures of the profile.
 func trustFaults(p *profile.Profile) (out []fault) {
-	messages := []struct {
-		name string
-		err  []error
-	}{{"the profile", []error{p.CMS.SignatureErr, p.CMS.ChainErr}}}
-	if p.DER != nil && p.DER.CMS != nil {
-		messages = append(messages, struct {
-			name string
-			err  []error
-		}{"its DER copy", []error{p.DER.CMS.SignatureErr, p.DER.CMS.ChainErr}})
-	}
-	for _, m := range messages {
-		if i := slices.IndexFunc(m.err, func(err error) bool { return err != nil }); i >= 0 {
-			out = append(out, fault{"KR302", m.name + ": " + m.err[i].Error()})
-		}
+	out = messageFaults("the profile", p.CMS)
+	if p.DER != nil {
+		out = append(out, messageFaults("its DER copy", p.DER.CMS)...)
 	}
 	return out
+}
+
+// messageFaults wants a signature that holds, by a certificate that Apple keeps
+// for profiles: any developer's certificate chains to the same roots.
+func messageFaults(name string, m *cms.Message) []fault {
+	switch {
+	case m.SignatureErr != nil:
+		return []fault{{"KR302", name + ": " + m.SignatureErr.Error()}}
+	case m.ChainErr != nil:
+		return []fault{{"KR302", name + ": " + m.ChainErr.Error()}}
+	case !cms.HasExtension(m.Signer, cms.MarkProfileSigner):
+		return []fault{{"KR302", name + ": signed by " + m.Signer.Subject.CommonName + ", which signs no profiles"}}
+	}
+	return nil
 }
 
 // lifeFaults looks at the profile's dates.
@@ -228,10 +232,15 @@ func needsProfile(v plist.Value) bool {
 // namesCertificate reports whether the profile allows this very certificate.
 func namesCertificate(p *profile.Profile, signer *x509.Certificate) bool {
 	digest := sha256.Sum256(signer.Raw)
+	return namesDigest(p, digest[:])
+}
+
+// namesDigest reports whether the profile allows the certificate with a digest.
+func namesDigest(p *profile.Profile, digest []byte) bool {
 	if p.DER != nil {
-		return slices.ContainsFunc(p.DER.Digests, func(d []byte) bool { return bytes.Equal(d, digest[:]) })
+		return slices.ContainsFunc(p.DER.Digests, func(d []byte) bool { return bytes.Equal(d, digest) })
 	}
-	return slices.ContainsFunc(p.Certificates, func(c profile.Certificate) bool { return c.SHA256 == digest })
+	return slices.ContainsFunc(p.Certificates, func(c profile.Certificate) bool { return bytes.Equal(c.SHA256[:], digest) })
 }
 
 func certificateNames(p *profile.Profile) string {

@@ -45,10 +45,11 @@ func (s *subject) checkAdHoc() {
 		s.add("KR106", "signed by the linker as %q", s.dir.Identifier)
 		return
 	}
-	s.add("KR104", "flags %#x, and the signature holds no certificate", uint32(s.dir.Flags))
 	if keys := restrictedKeys(s.claims); len(keys) > 0 {
-		s.add("KR204", "claims %s without a certificate", quoted(keys))
+		s.add("KR204", "claims %s, and the signature holds no certificate", quoted(keys))
+		return
 	}
+	s.add("KR104", "flags %#x, and the signature holds no certificate", uint32(s.dir.Flags))
 }
 
 // checkDirectoriesAgree compares the alternates with the preferred directory.

@@ -1,8 +1,6 @@
 package preflight
 
 import (
-	"crypto/x509"
-	"encoding/asn1"
 	"regexp"
 	"slices"
 	"time"
@@ -12,12 +10,6 @@ import (
 	"github.com/kinring/kinring/codesign/cms"
 	"github.com/kinring/kinring/codesign/plist"
 	"github.com/kinring/kinring/codesign/requirement"
-)
-
-// Apple's marker extensions of Developer ID certificates.
-var (
-	markDeveloperID   = asn1.ObjectIdentifier{1, 2, 840, 113635, 100, 6, 1, 13}
-	markDeveloperIDCA = asn1.ObjectIdentifier{1, 2, 840, 113635, 100, 6, 2, 6}
 )
 
 // checkSigner looks at the certificate and its signature.
@@ -43,6 +35,9 @@ func (s *subject) checkSigner() {
 	s.checkCertificate(m)
 	s.checkStamp(m)
 	s.checkAgility()
+	if m.ChainErr != nil || m.Stamp != nil && m.Stamp.Err != nil {
+		return // without a chain no certificate is in use
+	}
 	for _, c := range m.Unused {
 		s.add("KR120", "the certificate %q belongs to no chain of the signature", c.Subject.CommonName)
 	}
@@ -50,51 +45,41 @@ func (s *subject) checkSigner() {
 
 // checkCertificate judges who signed.
 func (s *subject) checkCertificate(m *cms.Message) {
-	if unit := organizationalUnit(m.Signer); s.dir.Team != unit {
+	if unit := cms.Team(m.Signer); s.dir.Team != unit {
 		s.add("KR116", "the code directory says team %q, the certificate %q", s.dir.Team, unit)
 	}
-	if m.ChainErr != nil {
+	switch at, how := s.signedAt(m); {
+	case at.Before(m.Signer.NotBefore) || at.After(m.Signer.NotAfter):
+		s.add("KR121", "the certificate is valid from %s to %s, not on %s (%s)", day(m.Signer.NotBefore), day(m.Signer.NotAfter), day(at), how)
+	case m.ChainErr != nil:
 		s.add("KR114", "%q: %v", m.Signer.Subject.CommonName, m.ChainErr)
-		return
-	}
-	if !hasMark(m.Signer, markDeveloperID) || len(m.Chain) < 2 || !hasMark(m.Chain[1], markDeveloperIDCA) {
+	case !isDeveloperID(m):
 		s.add("KR115", "signed by %q, which is no Developer ID Application certificate", m.Signer.Subject.CommonName)
 	}
 }
 
-// organizationalUnit is where Apple's certificates name the team.
-func organizationalUnit(c *x509.Certificate) string {
-	if len(c.Subject.OrganizationalUnit) == 0 {
-		return ""
+// signedAt is the day on which the certificate must have been valid: that of
+// the time stamp, or, without a good one, today.
+func (s *subject) signedAt(m *cms.Message) (time.Time, string) {
+	if m.Stamp != nil && m.Stamp.Err == nil {
+		return m.Stamp.Time, "when the time stamp was made"
 	}
-	return c.Subject.OrganizationalUnit[0]
+	return s.c.Now, "today, and no time stamp shows when it was signed"
 }
 
-func hasMark(c *x509.Certificate, mark asn1.ObjectIdentifier) bool {
-	for _, e := range c.Extensions {
-		if e.Id.Equal(mark) {
-			return true
-		}
-	}
-	return false
+// isDeveloperID reports whether both the signer and its issuer carry the marks
+// of Developer ID.
+func isDeveloperID(m *cms.Message) bool {
+	return cms.HasExtension(m.Signer, cms.MarkDeveloperID) && len(m.Chain) > 1 && cms.HasExtension(m.Chain[1], cms.MarkDeveloperIDCA)
 }
 
-// checkStamp judges when it was signed.
+// checkStamp judges the time stamp.
 func (s *subject) checkStamp(m *cms.Message) {
 	switch {
 	case m.Stamp == nil:
 		s.add("KR117", "the signature has no time stamp by an authority")
-		s.checkValid(m.Signer, s.c.Now, "today, and no time stamp shows when it was signed")
 	case m.Stamp.Err != nil:
 		s.add("KR118", "%v", m.Stamp.Err)
-	default:
-		s.checkValid(m.Signer, m.Stamp.Time, "when the time stamp was made")
-	}
-}
-
-func (s *subject) checkValid(c *x509.Certificate, at time.Time, when string) {
-	if at.Before(c.NotBefore) || at.After(c.NotAfter) {
-		s.add("KR121", "the certificate is valid from %s to %s, not on %s (%s)", day(c.NotBefore), day(c.NotAfter), day(at), when)
 	}
 }
 

@@ -20,8 +20,9 @@ type Bundle struct {
 	Code     []Code
 	Nested   []Nested
 
-	Seal  func(files Dict) // edits the list of sealed files before it is signed
-	After func(Tree)       // edits the finished tree
+	NoSeal bool             // sign the main executable only: no CodeResources
+	Seal   func(files Dict) // edits the list of sealed files before it is signed
+	After  func(Tree)       // edits the finished tree
 }
 
 // Code is a bare Mach-O file inside a bundle, or on its own.
@@ -133,10 +134,13 @@ func (b Bundle) content(tb testing.TB) (Tree, []byte) {
 	t[b.infoPath()] = Entry{Data: info}
 	seal := b.resources(t, sealed)
 	main := Code{Programs: b.Programs, Signing: b.signing()}
-	main.Signing.InfoPlist, main.Signing.Resources = info, seal
+	main.Signing.InfoPlist = info
+	if !b.NoSeal {
+		main.Signing.Resources = seal
+		t["_CodeSignature/CodeResources"] = Entry{Data: seal}
+	}
 	signed := main.build(tb)
 	t[b.mainPath()] = Entry{Data: signed, Exec: true}
-	t["_CodeSignature/CodeResources"] = Entry{Data: seal}
 	return t, signed
 }
 
