@@ -8,6 +8,7 @@ package bundle
 
 import (
 	"github.com/kinring/kinring/codesign"
+	"github.com/kinring/kinring/codesign/cms"
 	"github.com/kinring/kinring/codesign/plist"
 	"github.com/kinring/kinring/codesign/profile"
 )
@@ -16,9 +17,22 @@ import (
 type Tree struct {
 	Bundles     []*Bundle     // outer ones before inner ones, else by path
 	Executables []*Executable // every Mach-O file, by path
-	Problems    []error       // files that could not be read, each an *unreadable.Error
+	Links       []Link        // every symbolic link, by path
+	Problems    []error       // what could not be read and is no executable, each an *unreadable.Error
 	Files       int           // files that were looked at
 	Read        int64         // bytes that were read
+}
+
+// Link is a symbolic link.
+type Link struct {
+	Path   string
+	Target string
+	Leaves bool // leads out of the outermost bundle around it, or out of the walk
+}
+
+// Options of Walk. The zero value is what the shipped command uses.
+type Options struct {
+	Roots *cms.Roots // nil: Apple's
 }
 
 // Kind says what sort of bundle a directory is.
