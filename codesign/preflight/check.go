@@ -26,32 +26,6 @@ type Options struct {
 	Suppressions   []Suppression
 }
 
-// Input is one artefact as the readers found it.
-type Input struct {
-	Name    string // how the user named it
-	Tree    *bundle.Tree
-	Changes []Change // what reading whole files found
-	Whole   bool     // whole files were read: Changes is complete
-}
-
-// ChangeKind says what a Change is.
-type ChangeKind string
-
-// The kinds of changes that only reading whole files shows.
-const (
-	CodeChanged  ChangeKind = "KR109" // a page does not match its hash
-	FileChanged  ChangeKind = "KR403" // a sealed file is missing or does not match its hash
-	FileUnsealed ChangeKind = "KR404" // a file is not in the seal
-	LinkLeaves   ChangeKind = "KR408" // a symbolic link leads out of the bundle
-)
-
-// Change is one difference between an artefact and its signature.
-type Change struct {
-	Kind ChangeKind
-	Path string
-	Seen string
-}
-
 // Check judges artefacts that belong together. It never fails: what cannot be
 // read is a finding.
 func Check(inputs []Input, options Options) *Report {
@@ -90,8 +64,10 @@ func (c *checker) input(in *Input) {
 	for _, err := range in.Tree.Problems {
 		c.addPath("KR409", problemPath(err), "", "%v", err)
 	}
-	for _, ch := range in.Changes {
-		c.addPath(string(ch.Kind), ch.Path, "", "%s", ch.Seen)
+	for _, l := range in.Tree.Links {
+		if l.Leaves {
+			c.addPath("KR408", l.Path, "", "it leads to %q", l.Target)
+		}
 	}
 	for _, e := range in.Tree.Executables {
 		c.executable(e)
@@ -100,6 +76,7 @@ func (c *checker) input(in *Input) {
 		c.bundle(b)
 	}
 	c.checkIdentifiers(in.Tree.Bundles)
+	c.changes(in.Changes)
 }
 
 // executable runs the checks of one file and of each of its slices.

@@ -2,14 +2,12 @@ package preflight
 
 import (
 	"bytes"
-	"errors"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/kinring/kinring/codesign"
 	"github.com/kinring/kinring/codesign/bundle"
-	"github.com/kinring/kinring/codesign/unreadable"
 )
 
 // bundle runs the checks of one bundle.
@@ -159,7 +157,7 @@ func hashesOf(code []*bundle.Executable) string {
 // checkUnsealedCode looks for code that the seal does not know.
 func (c *checker) checkUnsealedCode(b *bundle.Bundle) {
 	for _, e := range c.current.Tree.Executables {
-		if e.Bundle == b && e.Role != bundle.RoleMain && !sealsFile(b, e.Path) {
+		if e.Bundle == b && !isMain(e) && !sealsFile(b, e.Path) {
 			c.addPath("KR404", e.Path, "", "%s does not list it", b.Resources.Path)
 		}
 	}
@@ -174,7 +172,7 @@ func (c *checker) checkUnsealedCode(b *bundle.Bundle) {
 // is sealed as code.
 func sealsFile(b *bundle.Bundle, at string) bool {
 	for name := strings.TrimPrefix(at, b.Contents+"/"); name != "." && name != "/"; name = path.Dir(name) {
-		if _, found := findSeal(b.Resources, name); found {
+		if _, found := b.Resources.Seal(name); found {
 			return true
 		}
 	}
@@ -220,13 +218,4 @@ func outermost(b *bundle.Bundle) *bundle.Bundle {
 		b = b.Parent
 	}
 	return b
-}
-
-// problemPath takes the file's name from a reader's error.
-func problemPath(err error) string {
-	var e *unreadable.Error
-	if errors.As(err, &e) {
-		return e.Path
-	}
-	return ""
 }

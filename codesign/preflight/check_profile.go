@@ -109,7 +109,7 @@ func (c *checker) checkProfileSealed(b *bundle.Bundle) {
 		return // reported for the bundle as a whole
 	}
 	name := strings.TrimPrefix(b.Profile.Path, b.Contents+"/")
-	seal, found := findSeal(b.Resources, name)
+	seal, found := b.Resources.Seal(name)
 	digest := sha256.Sum256(b.Profile.Raw)
 	switch {
 	case !found:
@@ -117,14 +117,6 @@ func (c *checker) checkProfileSealed(b *bundle.Bundle) {
 	case !bytes.Equal(seal.SHA256, digest[:]):
 		c.addPath("KR313", b.Profile.Path, "", "it hashes to %x, and %x is sealed", digest, seal.SHA256)
 	}
-}
-
-func findSeal(r *bundle.Resources, path string) (bundle.Seal, bool) {
-	i, found := slices.BinarySearchFunc(r.Seals, path, func(s bundle.Seal, p string) int { return strings.Compare(s.Path, p) })
-	if !found {
-		return bundle.Seal{}, false
-	}
-	return r.Seals[i], true
 }
 
 // checkCoverage compares the code with the profile of its bundle.

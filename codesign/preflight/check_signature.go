@@ -89,10 +89,14 @@ var slotNames = map[codesign.Slot]string{
 	codesign.SlotResponsibleConstraint: "responsible launch constraint", codesign.SlotLibraryConstraint: "library constraint",
 }
 
+// isMain reports whether the file is its bundle's main executable: that of an
+// app, or the library that a framework is about.
+func isMain(e *bundle.Executable) bool { return e.Bundle != nil && e.Bundle.Main == e }
+
 // infoPlist is what slot 1 must hash: the bundle's file, or the section inside
 // a bare executable.
 func (s *subject) infoPlist() []byte {
-	if s.exe.Role == bundle.RoleMain && s.exe.Bundle.Info != nil {
+	if isMain(s.exe) && s.exe.Bundle.Info != nil {
 		return s.exe.Bundle.Info.Raw
 	}
 	return s.code.InfoPlist
@@ -100,7 +104,7 @@ func (s *subject) infoPlist() []byte {
 
 // resources is what slot 3 must hash.
 func (s *subject) resources() []byte {
-	if s.exe.Role == bundle.RoleMain && s.exe.Bundle.Resources != nil {
+	if isMain(s.exe) && s.exe.Bundle.Resources != nil {
 		return s.exe.Bundle.Resources.Raw
 	}
 	return nil

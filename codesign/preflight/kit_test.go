@@ -127,7 +127,7 @@ func (k *kit) roots() *cms.Roots { return cms.NewRoots(k.authority.Root.Certific
 // input reads a tree as the command does.
 func (k *kit) input(name string, tree signfixture.Tree, whole bool) Input {
 	k.Helper()
-	in, err := Load(name, tree.FS(), bundle.Options{Roots: k.roots()}, whole)
+	in, err := Load(name, tree.FS(), ".", bundle.Options{Roots: k.roots()}, whole)
 	if err != nil {
 		k.Fatal(err)
 	}

@@ -177,7 +177,9 @@ type planned struct {
 	profile *profile.Profile
 }
 
-func (t *planned) add(rule, at, format string, args ...any) { t.c.addPath(rule, at, "", format, args...) }
+func (t *planned) add(rule, at, format string, args ...any) {
+	t.c.addPath(rule, at, "", format, args...)
+}
 
 // at is the file to name in a finding about claims.
 func (t *planned) at() string {
