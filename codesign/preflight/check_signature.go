@@ -118,7 +118,7 @@ func (s *subject) checkFile(d *codesign.CodeDirectory, slot codesign.Slot, rule,
 	case hash == nil:
 		s.missingHash(slot, rule, name)
 	case content == nil:
-		s.add(rule, "the signature names a %s, and there is none beside this file: it was taken out of its bundle, or the file was removed", name)
+		s.add(rule, "the signature names %s, and there is none beside this file: it was taken out of its bundle, or the file was removed", name)
 	case !bytes.Equal(hash, digest(d.HashType, content)):
 		s.add(rule, "%s hashes to %x, the signature says %x", name, digest(d.HashType, content), hash)
 	}
