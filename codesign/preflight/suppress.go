@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
@@ -103,7 +104,7 @@ func (s Suppression) validate() error {
 
 // covers reports whether the suppression names the finding.
 func (s Suppression) covers(f Finding) bool {
-	if number(s.Rule) != number(f.Rule) {
+	if !strings.EqualFold(number(s.Rule), number(f.Rule)) {
 		return false
 	}
 	matched, err := path.Match(s.Path, f.Path)
