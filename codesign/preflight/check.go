@@ -85,8 +85,8 @@ func (c *checker) executable(e *bundle.Executable) {
 		c.addPath("KR409", e.Path, "", "%v", e.Err)
 		return
 	}
-	if e.Role == bundle.RoleOther {
-		return
+	if e.Role == bundle.RoleOther || len(e.File.Slices) == 0 {
+		return // nothing in it is ever run
 	}
 	c.countArches(e)
 	var all []*subject
