@@ -9,4 +9,8 @@ require (
 	howett.net/plist v1.0.1
 )
 
-require go.yaml.in/yaml/v3 v3.0.6 // indirect
+require (
+	github.com/blacktop/go-dwarf v1.1.0 // indirect
+	github.com/blacktop/go-macho v1.1.296 // indirect
+	go.yaml.in/yaml/v3 v3.0.6 // indirect
+)
