@@ -1,0 +1,184 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"sync"
+
+	"github.com/kinring/kinring/store"
+)
+
+// maxReaders is how many reads of one vault run at the same time in a process.
+const maxReaders = 4
+
+// file is a vault's file as this process has it open. All stores on one file
+// share it, for two reasons that lie in POSIX: locks belong to the process, so
+// whoever opened the file beside SQLite and closed it again would drop SQLite's
+// locks (nothing in this package does); and SQLite keeps one view of the shared
+// memory a process, so a quiet reader and a writer cannot live side by side.
+type file struct {
+	path string
+	info fs.FileInfo
+	refs int // guarded by files
+
+	// mode is held for reading while a connection is used, and for writing
+	// while connections are closed to open them in another way.
+	mode    sync.RWMutex
+	reading access
+	idle    chan *conn // maxReaders places; nil is a connection not opened yet
+
+	// turn is held by the one that writes.
+	turn   chan struct{}
+	writer *conn // or nil
+}
+
+var files struct {
+	sync.Mutex
+	open []*file
+}
+
+// acquire returns the process's one file for what is at path.
+func acquire(path string, info fs.FileInfo) *file {
+	files.Lock()
+	defer files.Unlock()
+	for _, f := range files.open {
+		if os.SameFile(f.info, info) {
+			f.refs++
+			return f
+		}
+	}
+	f := &file{path: path, info: info, refs: 1, reading: accessQuiet,
+		idle: make(chan *conn, maxReaders), turn: make(chan struct{}, 1)}
+	for range maxReaders {
+		f.idle <- nil
+	}
+	files.open = append(files.open, f)
+	return f
+}
+
+// release closes the connections when the last store lets go.
+func (f *file) release() error {
+	files.Lock()
+	defer files.Unlock()
+	if f.refs--; f.refs > 0 {
+		return nil
+	}
+	for i, o := range files.open {
+		if o == f {
+			files.open = append(files.open[:i], files.open[i+1:]...)
+			break
+		}
+	}
+	f.mode.Lock()
+	defer f.mode.Unlock()
+	// The writer goes last: only it can move the log into the file.
+	return errors.Join(f.closeReaders(), f.closeWriter())
+}
+
+// read calls f with a connection, again if a lock hindered it, so f must not
+// keep what it did in a call that failed.
+func (f *file) read(ctx context.Context, use func(*conn) error) error {
+	err := patiently(ctx, func() error {
+		err := f.readOnce(ctx, use)
+		if isUnsettled(err) {
+			f.joinSharedMemory()
+		}
+		return err
+	})
+	return translate(err)
+}
+
+func (f *file) readOnce(ctx context.Context, use func(*conn) error) error {
+	f.mode.RLock()
+	defer f.mode.RUnlock()
+	var n *conn
+	select {
+	case n = <-f.idle:
+	case <-ctx.Done():
+		return store.FromContext(ctx)
+	}
+	defer func() { f.idle <- n }()
+	if n == nil {
+		opened, err := openConn(f.path, f.reading)
+		if err != nil {
+			return err
+		}
+		n = opened
+	}
+	err := use(n)
+	var own *store.Error
+	if err != nil && !errors.As(err, &own) {
+		// Whatever SQLite thinks of this connection now, the next use gets a new one.
+		_ = n.close()
+		n = nil
+	}
+	return err
+}
+
+// joinSharedMemory gives up reading quietly. It is needed for writing, and
+// where a writer died and left the shared memory to be rebuilt while other
+// readers hold on to it.
+func (f *file) joinSharedMemory() {
+	f.mode.Lock()
+	defer f.mode.Unlock()
+	if f.reading == accessQuiet {
+		_ = f.closeReaders() // readers have nothing to lose
+		f.reading = accessRead
+	}
+}
+
+// closeReaders is called with mode held for writing, so all of them are idle.
+func (f *file) closeReaders() error {
+	var errs []error
+	for range maxReaders {
+		if n := <-f.idle; n != nil {
+			errs = append(errs, n.close())
+		}
+	}
+	for range maxReaders {
+		f.idle <- nil
+	}
+	return errors.Join(errs...)
+}
+
+// closeWriter is called with the turn held, or when nobody is left.
+func (f *file) closeWriter() error {
+	if f.writer == nil {
+		return nil
+	}
+	w := f.writer
+	f.writer = nil
+	return w.close()
+}
+
+// write calls use with the writing connection, one caller at a time.
+func (f *file) write(ctx context.Context, use func(*conn) error) error {
+	select {
+	case f.turn <- struct{}{}:
+	case <-ctx.Done():
+		return store.FromContext(ctx)
+	}
+	defer func() { <-f.turn }()
+	if err := f.openWriter(ctx); err != nil {
+		return translate(err)
+	}
+	return use(f.writer)
+}
+
+// openWriter opens the file for writing at the first write: a store that only
+// reads never does.
+func (f *file) openWriter(ctx context.Context) error {
+	if f.writer != nil {
+		return nil
+	}
+	f.joinSharedMemory()
+	return patiently(ctx, func() error {
+		w, err := openConn(f.path, accessWrite)
+		if err == nil {
+			f.writer = w
+		}
+		return err
+	})
+}

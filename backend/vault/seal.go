@@ -1,0 +1,226 @@
+package vault
+
+import (
+	"bytes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/kinring/kinring/store"
+	"golang.org/x/crypto/chacha20poly1305"
+)
+
+// Sizes in bytes of what format 1 is made of.
+const (
+	keySize      = 32 // the vault key and every key derived from it
+	vaultIDSize  = 16
+	revisionSize = 16
+	idSize       = sha256.Size
+)
+
+// suiteXChaCha names XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03). Its nonce
+// of 24 bytes may be drawn at random for every box of a vault's life.
+const suiteXChaCha = "xchacha20poly1305"
+
+// suites maps the names of the known suites to their ciphers. Each takes a key
+// of keySize bytes.
+var suites = map[string]func(key []byte) (cipher.AEAD, error){
+	suiteXChaCha: chacha20poly1305.NewX,
+}
+
+// Labels keep apart what is derived from one vault key, and the boxes that it
+// seals. The labels of keys that feed a cipher are followed by its name.
+const (
+	labelHeader       = "kinring vault 1 header"
+	labelNames        = "kinring vault 1 names"
+	labelRows         = "kinring vault 1 rows"
+	labelFingerprints = "kinring vault 1 fingerprints"
+	labelMeta         = "kinring vault 1 meta"
+	labelValue        = "kinring vault 1 value"
+	labelState        = "kinring vault 1 state"
+	labelSlot         = "kinring vault 1 slot"
+	labelKeyFile      = "kinring vault 1 key file"
+)
+
+// errAuthentic is the cause of every box and MAC that does not authenticate.
+var errAuthentic = errors.New("it does not authenticate")
+
+// sealer holds everything that is derived from a vault key.
+type sealer struct {
+	vaultID                           []byte
+	header, names, rows, fingerprints []byte
+	meta, value, state                cipher.AEAD
+}
+
+func newSealer(vaultKey, vaultID []byte, suite string) (*sealer, error) {
+	s := &sealer{vaultID: bytes.Clone(vaultID)}
+	for label, key := range map[string]*[]byte{labelHeader: &s.header, labelNames: &s.names,
+		labelRows: &s.rows, labelFingerprints: &s.fingerprints} {
+		var err error
+		if *key, err = hkdf.Key(sha256.New, vaultKey, vaultID, label, keySize); err != nil {
+			return nil, err
+		}
+	}
+	for label, box := range map[string]*cipher.AEAD{labelMeta: &s.meta, labelValue: &s.value, labelState: &s.state} {
+		key, err := hkdf.Key(sha256.New, vaultKey, vaultID, label+" "+suite, keySize)
+		if err != nil {
+			return nil, err
+		}
+		if *box, err = suites[suite](key); err != nil {
+			return nil, err
+		}
+		clear(key)
+	}
+	return s, nil
+}
+
+// wipe overwrites the keys that it can reach; the ciphers keep theirs until
+// they are collected.
+func (s *sealer) wipe() {
+	for _, key := range [][]byte{s.header, s.names, s.rows, s.fingerprints} {
+		clear(key)
+	}
+}
+
+// tuple encodes parts so that no two lists of parts look the same: each is
+// preceded by its length in four bytes, big-endian.
+func tuple(parts ...[]byte) []byte {
+	var out []byte
+	for _, p := range parts {
+		out = binary.BigEndian.AppendUint32(out, uint32(len(p)))
+		out = append(out, p...)
+	}
+	return out
+}
+
+// untuple decodes a tuple of exactly n parts.
+func untuple(b []byte, n int) ([][]byte, error) {
+	parts := make([][]byte, 0, n)
+	for range n {
+		if len(b) < 4 || uint64(binary.BigEndian.Uint32(b)) > uint64(len(b)-4) {
+			return nil, errors.New("a part is cut off")
+		}
+		size := binary.BigEndian.Uint32(b)
+		parts = append(parts, b[4:4+size])
+		b = b[4+size:]
+	}
+	if len(b) > 0 {
+		return nil, errors.New("there is more than it should hold")
+	}
+	return parts, nil
+}
+
+func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+func mac(key []byte, message []byte) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write(message)
+	return h.Sum(nil)
+}
+
+// seal returns nonce, ciphertext and tag in one box.
+func seal(aead cipher.AEAD, plain, aad []byte) []byte {
+	box := make([]byte, aead.NonceSize(), aead.NonceSize()+len(plain)+aead.Overhead())
+	_, _ = rand.Read(box) // never fails, see crypto/rand
+	return aead.Seal(box, box, plain, aad)
+}
+
+func unseal(aead cipher.AEAD, box, aad []byte) ([]byte, error) {
+	n := aead.NonceSize()
+	if len(box) < n+aead.Overhead() {
+		return nil, errAuthentic
+	}
+	plain, err := aead.Open(nil, box[:n], box[n:], aad)
+	if err != nil {
+		return nil, errAuthentic
+	}
+	return plain, nil
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails, see crypto/rand
+	return b
+}
+
+// id returns the address of a key, which tells nothing about its names.
+func (s *sealer) id(key store.Key) []byte {
+	return mac(s.names, tuple([]byte(key.Service), []byte(key.Account)))
+}
+
+// row is one item as the table holds it.
+type row struct {
+	id, revision []byte
+	generation   int64 // the bits of the record's generation
+	kind         int64
+	meta, value  []byte
+}
+
+// aad binds a box to its vault, its key, the write that made it, and its place.
+func (s *sealer) aad(label string, r row) []byte {
+	return tuple([]byte(label), s.vaultID, r.id, r.revision, number(uint64(r.generation)), number(uint64(r.kind)))
+}
+
+// sealRow makes the row of a new write.
+func (s *sealer) sealRow(key store.Key, item store.Item) (row, error) {
+	text, err := item.Record.Encode()
+	if err != nil {
+		return row{}, err
+	}
+	r := row{id: s.id(key), revision: randomBytes(revisionSize),
+		generation: int64(item.Record.Generation), kind: int64(item.Record.Kind)}
+	r.meta = seal(s.meta, tuple([]byte(key.Service), []byte(key.Account), []byte(text)), s.aad(labelMeta, r))
+	item.Value.View(func(b []byte) { r.value = seal(s.value, b, s.aad(labelValue, r)) })
+	return r, nil
+}
+
+// openEntry reads everything of a row but its value.
+func (s *sealer) openEntry(r row) (store.Entry, error) {
+	plain, err := unseal(s.meta, r.meta, s.aad(labelMeta, r))
+	if err != nil {
+		return store.Entry{}, corruptRow(r, err)
+	}
+	parts, err := untuple(plain, 3)
+	if err != nil {
+		return store.Entry{}, corruptRow(r, err)
+	}
+	e := store.Entry{Key: store.Key{Service: string(parts[0]), Account: string(parts[1])},
+		Revision: store.Revision(hex.EncodeToString(r.revision))}
+	if e.Record, err = store.ParseRecord(string(parts[2])); err != nil {
+		return store.Entry{}, err
+	}
+	if !hmac.Equal(s.id(e.Key), r.id) || int64(e.Record.Generation) != r.generation || int64(e.Record.Kind) != r.kind {
+		return store.Entry{}, corruptRow(r, errors.New("its parts contradict each other"))
+	}
+	return e, nil
+}
+
+// openItem reads a whole row.
+func (s *sealer) openItem(r row) (store.Item, error) {
+	e, err := s.openEntry(r)
+	if err != nil {
+		return store.Item{}, err
+	}
+	plain, err := unseal(s.value, r.value, s.aad(labelValue, r))
+	if err != nil {
+		return store.Item{}, corruptRow(r, err)
+	}
+	defer clear(plain)
+	return store.Item{Value: store.NewValue(plain), Record: e.Record, Revision: e.Revision}, nil
+}
+
+// corruptRow names a row by the beginning of its address, so that two reports
+// can be told to be of one row.
+func corruptRow(r row, err error) error {
+	return &store.Error{Class: store.ErrCorrupt, Err: err, Remedy: restoring,
+		Detail: fmt.Sprintf("the vault's row %x is damaged", r.id[:min(len(r.id), 4)])}
+}
+
+// restoring is the remedy for damage that kinring can find and not undo.
+const restoring = "restore the vault from a backup"

@@ -1,0 +1,174 @@
+package vault
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/kinring/kinring/store"
+	"modernc.org/sqlite"
+	codes "modernc.org/sqlite/lib"
+)
+
+// applicationID marks the file as a vault for file(1) and for us: "KRv1".
+const applicationID = 0x4b527631
+
+// schema is format 1. The address leads the primary key, and the value stands
+// last, so that finding a row and reading its meta box never touches a value's
+// pages.
+const schema = `
+CREATE TABLE header (one INTEGER PRIMARY KEY CHECK (one = 1), body BLOB NOT NULL, mac BLOB NOT NULL) STRICT;
+CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), box BLOB NOT NULL) STRICT;
+CREATE TABLE items (id BLOB PRIMARY KEY, revision BLOB NOT NULL, generation INTEGER NOT NULL, kind INTEGER NOT NULL, meta BLOB NOT NULL, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+`
+
+// access is how a connection opens the file.
+type access string
+
+const (
+	// accessQuiet reads without writing anything, not even to the file of
+	// shared memory: with readonly_shm SQLite builds its index of the log in
+	// its own memory while no writer is there, and uses the writer's while
+	// there is one.
+	accessQuiet access = "mode=ro&readonly_shm=1"
+	// accessRead reads, and takes part in the shared memory. A process that
+	// also writes needs it: SQLite keeps one view of that file a process.
+	accessRead access = "mode=ro"
+	// accessWrite reads and writes.
+	accessWrite access = "mode=rw"
+)
+
+// pragmas are set on every connection. Waiting for locks is ours, see
+// patiently; the log is cut to nothing when the last writer closes.
+var pragmas = []string{"busy_timeout(0)", "trusted_schema(0)", "cell_size_check(1)", "temp_store(memory)"}
+
+// writePragmas make every commit durable and leave no old content behind.
+var writePragmas = []string{"synchronous(full)", "fullfsync(1)", "checkpoint_fullfsync(1)",
+	"secure_delete(1)", "journal_size_limit(4194304)"}
+
+// dsn is the URI of a connection. The path is escaped: one with a ? or a % must
+// not be read as parameters.
+func dsn(path string, how access) string {
+	p := filepath.ToSlash(path)
+	if !strings.HasPrefix(p, "/") {
+		p = "/" + p // a drive letter
+	}
+	all := pragmas
+	if how == accessWrite {
+		all = append(all[:len(all):len(all)], writePragmas...)
+	}
+	query := string(how)
+	for _, pragma := range all {
+		query += "&_pragma=" + pragma
+	}
+	return (&url.URL{Scheme: "file", Path: p, RawQuery: query}).String()
+}
+
+// connect opens one connection. The caller closes the returned database, and
+// the connection with it.
+func connect(path string, how access) (*sql.DB, *sql.Conn, error) {
+	db, err := sql.Open("sqlite", dsn(path, how))
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := db.Conn(context.Background())
+	if err != nil {
+		db.Close()
+		return nil, nil, err
+	}
+	return db, c, nil
+}
+
+// resultCode returns SQLite's extended result code, or 0.
+func resultCode(err error) int {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code()
+	}
+	return 0
+}
+
+func primary(err error) int { return resultCode(err) & 0xff }
+
+// isBusy reports a lock of another process or connection.
+func isBusy(err error) bool {
+	return primary(err) == codes.SQLITE_BUSY || primary(err) == codes.SQLITE_LOCKED
+}
+
+// isUnsettled reports that the shared memory cannot be used by somebody who may
+// not write to it: a writer is about to set it up, or died while it did.
+func isUnsettled(err error) bool {
+	switch resultCode(err) {
+	case codes.SQLITE_READONLY_RECOVERY, codes.SQLITE_READONLY_CANTLOCK, codes.SQLITE_READONLY_CANTINIT:
+		return true
+	}
+	return false
+}
+
+// The pauses between two attempts to get a lock.
+const (
+	firstPause = 500 * time.Microsecond
+	lastPause  = 10 * time.Millisecond
+)
+
+// patiently calls f until no lock hinders it or the context ends. SQLite's own
+// waiting would not see the context, and give up at a time of its own.
+func patiently(ctx context.Context, f func() error) error {
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		if err := store.FromContext(ctx); err != nil {
+			return err
+		}
+		err := f()
+		if !isBusy(err) && !isUnsettled(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+// translate turns an error of SQLite into a store error. What SQLite says of
+// the content, such as a table that it does not find in a file that has one,
+// can only come from damage.
+func translate(err error) error {
+	var own *store.Error
+	if err == nil || errors.As(err, &own) {
+		return err
+	}
+	if errors.Is(err, sql.ErrConnDone) || errors.Is(err, driver.ErrBadConn) {
+		return &store.Error{Class: store.ErrUnavailable, Err: err, Detail: "the connection was lost", Remedy: "open the vault anew"}
+	}
+	e := &store.Error{Native: fmt.Sprintf("sqlite %d", resultCode(err)), Err: err}
+	switch primary(err) {
+	case codes.SQLITE_FULL:
+		e.Class, e.Reason, e.Detail, e.Remedy = store.ErrUnavailable, store.ErrOutOfReach, "there is no room for the write", "make room on the file system"
+	case codes.SQLITE_READONLY, codes.SQLITE_PERM, codes.SQLITE_AUTH:
+		e.Class, e.Detail, e.Remedy = store.ErrDenied, "the vault may not be written", "check the owner and the mode of the vault and its directory"
+	case codes.SQLITE_CANTOPEN, codes.SQLITE_NOMEM, codes.SQLITE_NOLFS:
+		e.Class, e.Reason, e.Detail, e.Remedy = store.ErrUnavailable, store.ErrOutOfReach, "the vault cannot be opened", "check the vault's directory"
+	case codes.SQLITE_IOERR:
+		return translateIO(e)
+	default:
+		e.Class, e.Detail, e.Remedy = store.ErrCorrupt, "the vault's file is damaged", restoring
+	}
+	return e
+}
+
+// translateIO tells a file that ends too soon from a disk that fails.
+func translateIO(e *store.Error) error {
+	switch resultCode(e.Err) {
+	case codes.SQLITE_IOERR_SHORT_READ, codes.SQLITE_IOERR_CORRUPTFS, codes.SQLITE_IOERR_DATA:
+		e.Class, e.Detail, e.Remedy = store.ErrCorrupt, "the vault's file is damaged", restoring
+	default:
+		e.Class, e.Reason, e.Detail, e.Remedy = store.ErrUnavailable, store.ErrOutOfReach, "the disk failed", "check the disk"
+	}
+	return e
+}

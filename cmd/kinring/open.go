@@ -1,0 +1,120 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/kinring/kinring"
+	"github.com/kinring/kinring/backend/memory"
+	"github.com/kinring/kinring/backend/vault"
+	"github.com/kinring/kinring/coexist"
+	"github.com/kinring/kinring/store"
+
+	_ "github.com/kinring/kinring/legacy/authjson"
+	_ "github.com/kinring/kinring/legacy/codexconfig"
+)
+
+// open opens the family's ring with the store that the environment names.
+func (a *app) open(ctx context.Context) (*kinring.Ring, error) {
+	p, err := a.profile.load()
+	if err != nil {
+		return nil, err
+	}
+	driver, err := a.driver()
+	if err != nil {
+		return nil, err
+	}
+	options := []kinring.Option{kinring.WithStore(driver), kinring.WithNotices(a.tell)}
+	if a.switchStore {
+		options = append(options, kinring.WithSwitchedStore())
+	}
+	return kinring.Open(ctx, p, options...)
+}
+
+// with runs f on the family's ring within the run's deadline.
+func (a *app) with(ctx context.Context, f func(context.Context, *kinring.Ring) error) error {
+	ctx, cancel := a.deadline(ctx)
+	defer cancel()
+	ring, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	err = f(ctx, ring)
+	if e := ring.Close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// tell passes on what a person should know and a script may ignore.
+func (a *app) tell(n kinring.Notice) {
+	switch n.Kind {
+	case coexist.NoticeBackfilled, coexist.NoticeAdopted, coexist.NoticeFastForwarded:
+		return // that is what get is for
+	}
+	text := fmt.Sprintf("%s: %s", n.Key.Redacted(), n.Kind)
+	if n.Source != "" {
+		text += " (" + n.Source + ")"
+	}
+	if n.Err != nil {
+		text += ": " + n.Err.Error()
+	}
+	a.notice("%s", oneLine(text))
+}
+
+// driver returns the store that KINRING_STORE names. auto is the vault: this
+// build knows no keyring.
+func (a *app) driver() (store.Driver, error) {
+	switch kind := cmp.Or(os.Getenv("KINRING_STORE"), "auto"); kind {
+	case "auto", vault.Kind:
+		options, err := a.vaultOptions()
+		return vault.Driver(options), err
+	case memory.Kind:
+		return store.DriverFor(kind)
+	case "keychain", "secret-service", "wincred":
+		return nil, &kinring.Error{Class: kinring.ErrUnsupported, Op: "open", Store: kind,
+			Detail: "this build does not have this store", Remedy: "use KINRING_STORE=vault"}
+	default:
+		return nil, usage(fmt.Sprintf("KINRING_STORE is %q; use auto, vault or memory", kind))
+	}
+}
+
+// vaultOptions returns where the vault is and where its key may come from, in
+// the order in which they are tried.
+func (a *app) vaultOptions() (vault.Options, error) {
+	o := vault.Options{Path: os.Getenv("KINRING_VAULT")}
+	if o.Path == "" {
+		path, err := vault.DefaultPath()
+		if err != nil {
+			return o, err
+		}
+		o.Path = path
+	}
+	if file := a.keyFile(o.Path); file != "" {
+		o.Keys = append(o.Keys, vault.KeyFile(file))
+	}
+	if file := os.Getenv("KINRING_PASSPHRASE_FILE"); file != "" {
+		o.Keys = append(o.Keys, vault.PassphraseFile(file))
+	}
+	if len(o.Keys) == 0 && a.mayAsk() {
+		o.Keys = append(o.Keys, vault.Passphrase(func(ctx context.Context) ([]byte, error) {
+			return askSecret(ctx, "Passphrase of the vault: ")
+		}))
+	}
+	return o, nil
+}
+
+// keyFile returns the key file that the environment names, else the one that
+// init makes beside the vault if it is there.
+func (a *app) keyFile(vaultPath string) string {
+	if file := os.Getenv("KINRING_KEY_FILE"); file != "" {
+		return file
+	}
+	file := vault.DefaultKeyFile(vaultPath)
+	if _, err := os.Lstat(file); err != nil {
+		return ""
+	}
+	return file
+}

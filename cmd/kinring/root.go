@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kinring/kinring"
+)
+
+// app is one run of the command: its console and what the global flags say.
+type app struct {
+	*console
+	profile     profileFlags
+	json        bool
+	noInput     bool
+	timeout     time.Duration
+	switchStore bool
+	// negative is set by a verb whose answer is no without anything being wrong.
+	negative bool
+}
+
+const rootLong = `kinring gives a family of programs one place for its secrets, keeps peace with
+the stores that older builds know, and tells release engineers before shipping
+whether macOS will kill the build.
+
+KEY is an alias of the family's profile (auth, mcp/NAME); else SERVICE/ACCOUNT,
+each part percent-encoded; else an account in the family's service. --service
+and --account together name a key without any of these rules. list prints what
+get accepts.
+
+Environment: KINRING_FAMILY, KINRING_PROFILE, KINRING_STORE (auto, vault,
+memory), KINRING_VAULT (vault file), KINRING_KEY_FILE, KINRING_PASSPHRASE_FILE,
+NO_COLOR.
+
+Exit codes: 0 ok · 1 not found, negative answer · 2 usage, bad key or profile,
+too large · 3 locked, or a key is needed and nobody can be asked · 4 denied,
+cancelled, wrong passphrase · 5 unavailable, unsupported, no vault · 6 conflict,
+ambiguous, other store recorded · 7 timed out, nothing happened · 8 partial,
+incomplete · 9 outcome unknown · 10 corrupt · 70 internal error.`
+
+// run executes the command and returns its exit code.
+func run(args []string, c *console) int {
+	a := &app{console: c}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(c.in)
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	err := root.ExecuteContext(ctx)
+	return a.finish(err)
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:               "kinring",
+		Short:             "One place for a family's secrets",
+		Long:              rootLong,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Args:              noArguments,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return usage("no verb given") },
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.profile.family, "family", "", "built-in family, for example codex (KINRING_FAMILY)")
+	flags.StringVar(&a.profile.file, "profile", "", "profile file in TOML (KINRING_PROFILE)")
+	flags.BoolVar(&a.json, "json", false, "print one JSON document, on failure too")
+	flags.BoolVar(&a.noInput, "no-input", false, "never ask a person")
+	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this time (default 2s, 2m where a person is asked)")
+	flags.BoolVar(&a.switchStore, "switch-store", false, "use another store than the one recorded for the family")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err.Error()) })
+	root.AddCommand(
+		a.initCommand(), a.getCommand(), a.setCommand(), a.deleteCommand(), a.listCommand(),
+		a.statusCommand(), a.doctorCommand(), a.demoCommand(), a.versionCommand(),
+	)
+	return root
+}
+
+// usageError is a mistake in the command line itself.
+type usageError struct{ what string }
+
+func (e *usageError) Error() string { return e.what }
+
+func usage(what string) error { return &usageError{what} }
+
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage(fmt.Sprintf("unknown verb or argument %q for %q", args[0], cmd.CommandPath()))
+	}
+	return nil
+}
+
+// finish prints what went wrong and returns the exit code.
+func (a *app) finish(err error) int {
+	if err == nil {
+		if a.negative {
+			return exitNegative
+		}
+		return exitOK
+	}
+	if q := (*quietError)(nil); !errors.As(err, &q) {
+		a.printError(err)
+	}
+	return exitCode(err)
+}
+
+// deadline bounds the run. Where a person may be asked it is long, because
+// people are slow; otherwise it is short.
+func (a *app) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	d := a.timeout
+	switch {
+	case d > 0:
+	case a.mayAsk():
+		d = 2 * time.Minute
+	default:
+		d = kinring.DefaultBudget
+	}
+	return context.WithTimeout(ctx, d)
+}
+
+// mayAsk reports whether a person is there and may be asked.
+func (a *app) mayAsk() bool { return !a.noInput && a.terminal() }
+
+// profileFlags say which family is meant.
+type profileFlags struct{ family, file string }
+
+// load returns the profile that flags and environment name. Flags win.
+func (f profileFlags) load() (kinring.Profile, error) {
+	family, file := f.family, f.file
+	if family == "" && file == "" {
+		family, file = os.Getenv("KINRING_FAMILY"), os.Getenv("KINRING_PROFILE")
+	}
+	switch {
+	case family != "" && file != "":
+		return kinring.Profile{}, usage("both a family and a profile file are given; give one of them")
+	case family != "":
+		return kinring.Builtin(family)
+	case file == "":
+		return kinring.Profile{}, usage("no family given; use --family NAME or --profile FILE")
+	}
+	data, err := readBounded(file)
+	if err != nil {
+		return kinring.Profile{}, &kinring.Error{Class: kinring.ErrInvalid, Op: "profile", Store: file, Err: err,
+			Remedy: "name a readable profile file"}
+	}
+	return kinring.ParseProfile(file, data)
+}
+
+// keyFlags name a key past the profile's aliases.
+type keyFlags struct{ service, account string }
+
+func (k *keyFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&k.service, "service", "", "service of the key; with --account, instead of KEY")
+	cmd.Flags().StringVar(&k.account, "account", "", "account of the key; with --service, instead of KEY")
+}
+
+// arguments accepts one KEY, or none if both flags are given.
+func (k *keyFlags) arguments(cmd *cobra.Command, args []string) error {
+	direct := k.service != "" || k.account != ""
+	switch {
+	case direct && (k.service == "" || k.account == ""):
+		return usage("--service and --account go together")
+	case direct && len(args) > 0:
+		return usage("give either KEY or --service and --account")
+	case !direct && len(args) != 1:
+		return usage(fmt.Sprintf("%s takes one KEY, not %d arguments", strings.Fields(cmd.Use)[0], len(args)))
+	}
+	return nil
+}
+
+// isUsage reports whether the mistake is in the command line.
+func isUsage(err error) bool {
+	var u *usageError
+	return errors.As(err, &u)
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/kinring/kinring/internal/codextest"
+	"github.com/kinring/kinring/internal/require"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"kinring":  main,
+		"codex":    codextest.Main,
+		"exitcode": exitCodeMain,
+	})
+}
+
+// scripts are the folders of scripts and what each needs besides Go. A folder
+// that is not here fails TestEveryScriptIsRun.
+var scripts = map[string]func(*testing.T){
+	"script":  func(*testing.T) {},
+	"codex":   func(t *testing.T) { codextest.Find(t) },
+	"tracing": needStrace,
+}
+
+func TestScripts(t *testing.T)        { runScripts(t, "script") }
+func TestCodexScripts(t *testing.T)   { runScripts(t, "codex") }
+func TestTracingScripts(t *testing.T) { runScripts(t, "tracing") }
+
+func runScripts(t *testing.T, folder string) {
+	scripts[folder](t)
+	testscript.Run(t, testscript.Params{
+		Dir:   filepath.Join("testdata", folder),
+		Setup: isolate,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"damage":     damage,
+			"is":         is,
+			"nothing-in": nothingIn,
+			"readonly":   readOnly,
+			"snapshot":   snapshot,
+			"schema":     schema,
+			"hugefile":   hugeFile,
+		},
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+	})
+}
+
+// TestEveryScriptIsRun: a script in a folder that no test runs guards nothing.
+func TestEveryScriptIsRun(t *testing.T) {
+	folders, err := os.ReadDir("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range folders {
+		found, err := filepath.Glob(filepath.Join("testdata", f.Name(), "*.txtar"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(found) > 0 && scripts[f.Name()] == nil {
+			t.Errorf("nothing runs the scripts in testdata/%s", f.Name())
+		}
+	}
+	for folder := range scripts {
+		found, _ := filepath.Glob(filepath.Join("testdata", folder, "*.txtar"))
+		if len(found) == 0 {
+			t.Errorf("there are no scripts in testdata/%s", folder)
+		}
+	}
+}
+
+// isolate keeps a script away from the user's own files and settings.
+func isolate(e *testscript.Env) error {
+	home := filepath.Join(e.WorkDir, "home")
+	tmp := filepath.Join(e.WorkDir, "tmp")
+	for _, dir := range []string{home, tmp, filepath.Join(home, ".codex"), filepath.Join(home, "tmp")} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	e.Vars = append(e.Vars,
+		"HOME="+home, "USERPROFILE="+home, "LOCALAPPDATA="+filepath.Join(home, "local"),
+		"XDG_DATA_HOME="+filepath.Join(home, "data"), "XDG_STATE_HOME="+filepath.Join(home, "state"),
+		"XDG_CONFIG_HOME="+filepath.Join(home, "config"), "TMPDIR="+tmp, "TMP="+tmp, "TEMP="+tmp,
+		"CODEX_HOME="+filepath.Join(home, ".codex"), "KINRING_FAMILY=codex",
+		codextest.Variable+"="+os.Getenv(codextest.Variable))
+	return nil
+}
+
+func needStrace(t *testing.T) {
+	_, err := os.Stat("/usr/bin/strace")
+	require.Need(t, "strace", err == nil, "it shows which files a verb writes")
+}
+
+// is FILE PATH VALUE compares one value of a JSON document: `is stdout
+// keys.0.verdict in-step`.
+func is(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: is FILE PATH VALUE")
+	}
+	var doc any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &doc))
+	got := "absent"
+	if v, ok := lookUp(doc, strings.Split(args[1], ".")); ok {
+		got = fmt.Sprint(v)
+	}
+	if (got == args[2]) == neg {
+		ts.Fatalf("%s is %s", args[1], got)
+	}
+}
+
+func lookUp(v any, path []string) (any, bool) {
+	for _, step := range path {
+		switch node := v.(type) {
+		case map[string]any:
+			next, ok := node[step]
+			if !ok {
+				return nil, false
+			}
+			v = next
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i < 0 || i >= len(node) {
+				return nil, false
+			}
+			v = node[i]
+		default:
+			return nil, false
+		}
+	}
+	if v == nil {
+		return "null", true
+	}
+	return v, true
+}
+
+// schema FILE NAME checks a document against docs/schemas/NAME-1.schema.json.
+func schema(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: schema FILE NAME")
+	}
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(ts.ReadFile(args[0])))
+	ts.Check(err)
+	if err := validator(args[1]).Validate(doc); (err == nil) == neg {
+		ts.Fatalf("%s: %v", args[1], err)
+	}
+}
+
+func validator(name string) *jsonschema.Schema {
+	return jsonschema.NewCompiler().MustCompile(filepath.Join(schemaDir, name+"-1.schema.json"))
+}
+
+// schemaDir is found before any script changes the working directory.
+var schemaDir = func() string {
+	dir, err := filepath.Abs(filepath.Join("..", "..", "docs", "schemas"))
+	if err != nil {
+		panic(err)
+	}
+	return dir
+}()
+
+// hugeFile FILE BYTES makes a sparse file.
+func hugeFile(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: hugefile FILE BYTES")
+	}
+	size, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	path := ts.MkAbs(args[0])
+	ts.Check(os.WriteFile(path, nil, 0o600))
+	ts.Check(os.Truncate(path, size))
+}

@@ -1,0 +1,196 @@
+package coexist
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/kinring/kinring/store"
+)
+
+// sharedPart is how a partial result names the shared store.
+const sharedPart = "shared"
+
+// Delete removes a key everywhere: it leaves a marker in the shared store, then
+// deletes from every legacy source that the older build uses. It reports
+// whether there was a value anywhere. Both are always attempted; if something
+// failed the error is ErrPartial, and calling Delete again finishes the rest.
+func (e *Engine) Delete(ctx context.Context, key store.Key) (existed bool, err error) {
+	err = e.do(ctx, "delete", key, func(ctx context.Context) error {
+		existed, err = e.delete(ctx, key)
+		return err
+	})
+	return existed, err
+}
+
+// deletion is a Delete under way.
+type deletion struct {
+	key     store.Key
+	printer *printer
+	seen    []sighting
+	marker  store.Item
+	existed bool
+	parts
+}
+
+// parts collects what was done and what was not.
+type parts struct {
+	done, missing []string
+	cause         error
+}
+
+func (p *parts) note(name string, err error) {
+	if err == nil {
+		p.done = append(p.done, name)
+		return
+	}
+	p.missing = append(p.missing, name)
+	if p.cause == nil {
+		p.cause = err
+	}
+}
+
+// err returns nil if nothing is missing, the cause itself if nothing was done,
+// and ErrPartial otherwise.
+func (p *parts) err() error {
+	switch {
+	case len(p.missing) == 0:
+		return nil
+	case len(p.done) == 0:
+		return p.cause
+	}
+	return &store.Error{Class: store.ErrPartial, Done: p.done, Missing: p.missing, Err: p.cause,
+		Remedy: "delete again to finish"}
+}
+
+func (e *Engine) delete(ctx context.Context, key store.Key) (bool, error) {
+	d := &deletion{key: key, printer: &printer{}}
+	shares := !e.Traits(key).LegacyOnly
+	if shares {
+		e.markDeleted(ctx, d)
+	} else {
+		d.seen = e.lookAll(ctx, key)
+	}
+	e.deleteLegacy(ctx, d)
+	if shares && d.marker.Revision != "" {
+		e.complete(ctx, d)
+	}
+	return d.existed, d.err()
+}
+
+// markDeleted puts the marker, with what each source held at that moment. A
+// shared store that is absent by design has nothing to mark.
+func (e *Engine) markDeleted(ctx context.Context, d *deletion) {
+	err := again(ctx, func() error { return e.tryMark(ctx, d) })
+	if errors.Is(err, store.ErrAbsentByDesign) {
+		return
+	}
+	d.note(sharedPart, err)
+}
+
+func (e *Engine) tryMark(ctx context.Context, d *deletion) error {
+	p, err := e.prints(ctx, true)
+	if err == nil {
+		d.printer = p
+	}
+	// Legacy is looked at even if the shared store fails: its part of the
+	// deletion is attempted in any case.
+	d.seen = e.lookAll(ctx, d.key)
+	if err != nil {
+		return err
+	}
+	over, err := e.Shared.Get(ctx, d.key)
+	absent := errors.Is(err, store.ErrNotFound)
+	if err != nil && !absent {
+		return err
+	}
+	if err := writable(over); err != nil {
+		return err
+	}
+	existed := !absent && !isMarker(over)
+	err = e.putMarker(ctx, d, over, absent)
+	d.existed = d.existed || existed && err == nil
+	return err
+}
+
+func (e *Engine) putMarker(ctx context.Context, d *deletion, over store.Item, absent bool) error {
+	cond := store.Match(over.Revision)
+	if absent {
+		cond = store.Absent()
+	}
+	var err error
+	d.marker, err = e.writeMarker(ctx, d.key, over.Record.Generation+1, d.printer,
+		agreed(d.printer, d.key, e.sources(d.key), d.seen), cond)
+	return err
+}
+
+func (e *Engine) writeMarker(ctx context.Context, key store.Key, generation uint64, p *printer, sources []store.Agreement, cond store.Condition) (store.Item, error) {
+	r := record(p, key, store.Value{}, generation, sources)
+	r.Kind = store.KindMarker
+	item := store.Item{Record: r}
+	var err error
+	item.Revision, err = e.Shared.Put(ctx, key, item, cond)
+	return item, err
+}
+
+// mark puts a marker over a shared value that an older build signed out of,
+// without touching legacy. Of the source that showed the sign-out the marker
+// says what was seen then: what is there by now may be a new sign-in, which must
+// not pass as the value that was deleted.
+func (e *Engine) mark(ctx context.Context, p *printer, key store.Key, over store.Item, gone sighting) error {
+	if err := writable(over); err != nil {
+		return err
+	}
+	seen := e.lookAll(ctx, key)
+	for i := range seen {
+		if seen[i].source.Name == gone.source.Name {
+			seen[i] = gone
+		}
+	}
+	_, err := e.writeMarker(ctx, key, over.Record.Generation+1, p,
+		agreed(p, key, e.sources(key), seen), store.Match(over.Revision))
+	return err
+}
+
+func (e *Engine) lookAll(ctx context.Context, key store.Key) []sighting {
+	var seen []sighting
+	for _, src := range e.sources(key) {
+		seen = append(seen, e.look(ctx, src, key))
+	}
+	return seen
+}
+
+// deleteLegacy deletes from every source in use, also from one that could not be
+// read: that it is unreadable does not mean that it holds nothing.
+func (e *Engine) deleteLegacy(ctx context.Context, d *deletion) {
+	for i, s := range d.seen {
+		if s.inactive {
+			continue
+		}
+		err := s.source.Store.Delete(ctx, d.key, store.Any())
+		missing := errors.Is(err, store.ErrNotFound)
+		if missing {
+			err = nil
+		}
+		d.note(s.source.Name, store.At(err, "", s.source.Name, d.key))
+		if err == nil {
+			d.existed = d.existed || !missing
+			d.seen[i] = sighting{source: s.source}
+		}
+	}
+}
+
+// complete renews the marker to say which sources are empty now. Until then it
+// carries what they held, which is enough to keep the value deleted but would
+// mistake a later sign-in with the very same value for it.
+func (e *Engine) complete(ctx context.Context, d *deletion) {
+	now := agreed(d.printer, d.key, e.sources(d.key), d.seen)
+	if slices.Equal(now, d.marker.Record.Sources) {
+		return
+	}
+	_, err := e.writeMarker(ctx, d.key, d.marker.Record.Generation+1, d.printer, now, store.Match(d.marker.Revision))
+	if err != nil && !errors.Is(err, store.ErrConflict) {
+		e.notify(NoticeFinishFailed, d.key, "", err)
+		d.note("marker", err)
+	}
+}

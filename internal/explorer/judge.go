@@ -1,0 +1,240 @@
+package explorer
+
+// The judgements on answers. Each goes by one promise.
+
+func (o *oracle) judge(s *state, op int, r result) finding {
+	if f := o.honest(s, op, r); f.promise != 0 {
+		return f
+	}
+	switch kind := o.ops[op].kind; {
+	case kind == opGet && r.class == resultOK:
+		return o.judgeValue(s, op, r)
+	case kind == opGet && r.class == resultNotFound:
+		return o.judgeAbsence(s, op)
+	case kind == opDelete:
+		return o.judgeDelete(s, op, r)
+	case kind == opList && r.class == resultOK:
+		return o.judgeList(s, op, r)
+	case kind == opOlderGet && r.class == resultOK:
+		return o.judgeOlderValue(s, op, r)
+	case kind == opOlderGet && r.class == resultNotFound:
+		return o.judgeOlderAbsence(s, op)
+	}
+	return finding{}
+}
+
+// honest judges whether an answer says what happened (I9).
+func (o *oracle) honest(s *state, op int, r result) finding {
+	seen := s.ops[op].seen
+	acts := o.ops[op].kind == opSet || o.ops[op].kind == opDelete
+	switch {
+	case r.class == resultDefect:
+		return finding{9, "it answers with an error of no class"}
+	case !o.ops[op].kind.ours():
+	case r.class == resultFailed && acts && seen&(landed|launched) != 0:
+		return finding{9, "it says that nothing happened, and something did or may yet"}
+	case r.class == resultUnknown && seen&launched == 0:
+		return finding{9, "it says that the outcome is unknown, and it is known"}
+	case r.class == resultOK && o.ops[op].kind == opSet && seen&landed == 0:
+		return finding{9, "it says that it is done, and nothing was written"}
+	case (r.class == resultFailed || r.class == resultPartial) && seen&troubled == 0 && !r.alien:
+		return finding{9, "it fails although nothing went wrong"}
+	}
+	return finding{}
+}
+
+// judgeValue judges a value that a Get returned.
+func (o *oracle) judgeValue(s *state, op int, r result) finding {
+	f := finding{1, "it returns a value that nobody wrote"}
+	for w := range s.ops {
+		if !o.ops[w].kind.writes() || o.ops[w].value != r.value || s.ops[w].phase == idle {
+			continue
+		}
+		if f = o.supersededBy(s, w, op, r.truth); f.promise == 0 {
+			return f
+		}
+	}
+	return f
+}
+
+// supersededBy judges whether an operation g may return what w wrote: not if
+// another operation that was acknowledged came wholly between the two.
+func (o *oracle) supersededBy(s *state, w, g int, truth bool) finding {
+	if s.ops[w].phase == ended && s.ops[w].class == resultFailed {
+		return finding{9, "it returns the value of a write that was said not to have happened"}
+	}
+	for k := range s.ops {
+		between := s.ops[k].before&(1<<w) != 0 && s.ops[g].before&(1<<k) != 0
+		switch {
+		case k == w || !between:
+		case o.ops[k].kind == opDelete && o.marked(s, k):
+			return finding{2, "it returns a value that was deleted before"}
+		case o.ops[k].kind == opSet && s.ops[k].class == resultOK && truth && o.ops[g].reach:
+			return finding{10, "it returns a value as the truth that was replaced before"}
+		}
+	}
+	return finding{}
+}
+
+// marked reports whether a Delete acknowledged its part in the shared store.
+func (o *oracle) marked(s *state, k int) bool {
+	st := &s.ops[k]
+	return st.class == resultOK || st.class == resultPartial && st.seen&(1<<shared) != 0
+}
+
+// judgeAbsence judges a "not found".
+func (o *oracle) judgeAbsence(s *state, op int) finding {
+	if !o.evident(s, op) {
+		return finding{4, "it says not found without having looked everywhere and found nothing"}
+	}
+	for w := range s.ops {
+		if !o.acknowledged(s, w) || s.ops[op].before&(1<<w) == 0 || !o.ops[w].kind.writes() {
+			continue
+		}
+		if !o.excused(s, w) {
+			return finding{1, "it does not find a value that was acknowledged and that nobody deleted"}
+		}
+	}
+	return finding{}
+}
+
+func (o *oracle) acknowledged(s *state, w int) bool {
+	return s.ops[w].phase == ended && s.ops[w].class == resultOK
+}
+
+// evident reports whether an operation looked at all stores that could hold the
+// key and found nothing in its way.
+func (o *oracle) evident(s *state, op int) bool {
+	seen := s.ops[op].seen
+	look := seen & sawShared
+	if look == lookFailed || look == lookNone || look == lookValue && seen&landed == 0 {
+		return false
+	}
+	for i := range o.sources {
+		legacy := seen >> legacyShift(uint8(firstLegacy+i)) & 3
+		if legacy == lookMarker || look == lookAbsent && legacy != lookAbsent {
+			return false
+		}
+	}
+	return true
+}
+
+// excused reports whether the absence of what w wrote has a reason.
+func (o *oracle) excused(s *state, w int) bool {
+	older := o.ops[w].kind == opOlderSet
+	for k := range s.ops {
+		st := &s.ops[k]
+		if st.phase == idle || k == w {
+			continue
+		}
+		since := s.ops[w].before&(1<<k) == 0
+		switch o.ops[k].kind {
+		case opDelete:
+			// A new sign-in after a deletion counts only if the deletion knew what
+			// stood there: one that did not end well may not have.
+			if st.class != resultFailed && (since || older && (st.class != resultOK || !o.adopts)) || st.phase == running {
+				return true
+			}
+		case opOlderDelete:
+			if since && (older || o.propagates) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// judgeDelete judges that what a Delete says it has deleted is gone.
+func (o *oracle) judgeDelete(s *state, op int, r result) finding {
+	done := r.done
+	if r.class == resultOK {
+		done = 1<<(1+maxLegacy) - 1
+	}
+	for at := range uint8(1 + o.sources) {
+		if done&(1<<at) == 0 {
+			continue
+		}
+		id := *s.slot(at, mainSlot)
+		if id == 0 || o.items.all[id].marker {
+			continue
+		}
+		if o.wholeBefore(s, o.items.all[id].value, op) {
+			return finding{2, "it says that it deleted from " + storeName(at) + ", which still holds what was there"}
+		}
+	}
+	return finding{}
+}
+
+// wholeBefore reports whether all who wrote a value had ended before op began.
+func (o *oracle) wholeBefore(s *state, v valueID, op int) bool {
+	for w := range s.ops {
+		if o.ops[w].kind.writes() && o.ops[w].value == v && s.ops[w].phase != idle && s.ops[op].before&(1<<w) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// judgeList judges a list that claims to be complete, if nobody wrote meanwhile.
+func (o *oracle) judgeList(s *state, op int, r result) finding {
+	seen := s.ops[op].seen
+	switch {
+	case seen&unsettled != 0:
+	case seen&wasThere != 0 && !r.listed:
+		return finding{4, "a complete list leaves out a key that is there"}
+	case seen&wasThere == 0 && r.listed && s.shared[mainSlot] == 0:
+		return finding{4, "a list names a key that is nowhere"}
+	}
+	return finding{}
+}
+
+// judgeOlderValue judges what an older build reads: a deletion holds for it too.
+func (o *oracle) judgeOlderValue(s *state, op int, r result) finding {
+	f := finding{}
+	for w := range s.ops {
+		if !o.ops[w].kind.writes() || o.ops[w].value != r.value || s.ops[w].phase == idle {
+			continue
+		}
+		if f = o.deletedHere(s, w, op); f.promise == 0 {
+			return f
+		}
+	}
+	return f
+}
+
+func (o *oracle) deletedHere(s *state, w, g int) finding {
+	for k := range s.ops {
+		if o.ops[k].kind == opDelete && s.ops[k].class == resultOK && s.ops[k].phase == ended &&
+			s.ops[k].before&(1<<w) != 0 && s.ops[g].before&(1<<k) != 0 {
+			return finding{2, "an older build still reads a value that was deleted before"}
+		}
+	}
+	return finding{}
+}
+
+// judgeOlderAbsence judges that an older build keeps what it could read.
+func (o *oracle) judgeOlderAbsence(s *state, op int) finding {
+	for w := range s.ops {
+		if o.ops[w].kind != opOlderSet || o.ops[w].source != o.ops[op].source ||
+			!o.acknowledged(s, w) || s.ops[op].before&(1<<w) == 0 {
+			continue
+		}
+		if !o.removed(s, w) {
+			return finding{1, "an older build no longer finds its value, which nobody deleted"}
+		}
+	}
+	return finding{}
+}
+
+// removed reports whether somebody may have deleted what an older build wrote
+// since.
+func (o *oracle) removed(s *state, w int) bool {
+	for k := range s.ops {
+		kind := o.ops[k].kind
+		deletes := kind == opDelete || kind == opOlderDelete && o.ops[k].source == o.ops[w].source
+		if deletes && s.ops[k].phase != idle && s.ops[k].class != resultFailed && s.ops[w].before&(1<<k) == 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,279 @@
+package explorer
+
+import "fmt"
+
+// Tally is what a search, or many, came to.
+type Tally struct {
+	Scenarios  int
+	Executions uint64 // complete schedules
+	Steps      uint64
+	States     uint64
+	Runs       uint64 // courses of real code
+	// Broken counts by promise the executions that broke it first.
+	Broken [promises + 1]uint64
+	// Notices counts the steps in which the engine told of something, Conflicts
+	// the writes whose condition did not hold, and Mishaps, Landed and Lost the
+	// faults, the late writes that took effect and those that came too late.
+	Notices                       [notices]uint64
+	Mishaps                       [mishaps]uint64
+	Conflicts, Landed, Lost       uint64
+	LandedAfterDeath, Unreachable uint64
+	// Largest is the most states that one scenario has.
+	Largest int
+}
+
+func (t *Tally) add(o *Tally) {
+	t.Scenarios += o.Scenarios
+	t.Executions += o.Executions
+	t.Steps += o.Steps
+	t.States += o.States
+	t.Runs += o.Runs
+	t.Conflicts += o.Conflicts
+	t.Landed += o.Landed
+	t.Lost += o.Lost
+	t.LandedAfterDeath += o.LandedAfterDeath
+	t.Unreachable += o.Unreachable
+	t.Largest = max(t.Largest, o.Largest)
+	for i := range t.Broken {
+		t.Broken[i] += o.Broken[i]
+	}
+	for i := range t.Notices {
+		t.Notices[i] += o.Notices[i]
+	}
+	for i := range t.Mishaps {
+		t.Mishaps[i] += o.Mishaps[i]
+	}
+}
+
+// Violations returns how many executions broke a promise.
+func (t *Tally) Violations() (n uint64) {
+	for _, b := range t.Broken {
+		n += b
+	}
+	return n
+}
+
+// search explores the scenarios of one subject, one after the other.
+type search struct {
+	model
+	memo    *memo
+	table   *table
+	tally   Tally
+	stories [promises + 1]string // the first counter-example to each promise
+	limit   int                  // states of one scenario
+}
+
+func newSearch(t *table, limit int) *search {
+	m := newMemo()
+	return &search{memo: m, table: t, limit: limit,
+		model: model{oracle: &oracle{items: m.items}, flights: newFlights()}}
+}
+
+// explore searches one scenario to its end.
+func (x *search) explore(sc *scenario) {
+	sc.lay()
+	x.scenario = sc
+	x.table.reset()
+	s := x.begin()
+	x.table.add(&s, origin{}, 1)
+	for i := 0; i < len(x.table.states); i++ {
+		if i > x.limit {
+			panic(fmt.Sprintf("explorer: %s has more than %d states: the frontier is not empty", sc.name, x.limit))
+		}
+		x.expand(uint32(i))
+	}
+	x.tally.Scenarios++
+	x.tally.States += uint64(len(x.table.states))
+	x.tally.Largest = max(x.tally.Largest, len(x.table.states))
+	x.tally.Runs += x.memo.runs
+	x.memo.runs = 0
+}
+
+// begin runs the setup, in which nothing goes wrong, and returns the state in
+// which the programs start.
+func (x *search) begin() state {
+	var s state
+	at, kept := 0, x.tally
+	defer func() { x.tally = kept }()
+	for _, p := range x.setup {
+		s.nodes[0] = x.root(p, at)
+		for !x.memo.nodes[s.nodes[0]].ended {
+			n := &x.memo.nodes[s.nodes[0]]
+			if f := x.proceed(&s, step{}, n); f.promise != 0 {
+				panic(fmt.Sprintf("explorer: %s: the setup breaks I%d: %s", x.name, f.promise, f.why))
+			}
+		}
+		at += len(p.ops)
+	}
+	for i := range s.nodes {
+		s.nodes[i] = -1
+	}
+	for i, p := range x.actors {
+		s.nodes[i] = x.root(p, maxSetup+i*perActor)
+	}
+	s.nodes[observer] = x.root(x.observer(), firstWatch)
+	return s
+}
+
+func (x *search) root(p program, op int) nodeID {
+	name := fmt.Sprintf("%+v %d", p, op)
+	sub, laid := x.subject, x.scenario.ops
+	return x.memo.root(name, func(pr *process) { sub.run(pr, p, op, laid[op:op+len(p.ops)]) })
+}
+
+// expand takes every choice that there is in a state.
+func (x *search) expand(i uint32) {
+	took := false
+	for a := range x.table.states[i].nodes {
+		if x.enabled(&x.table.states[i], a) {
+			x.move(i, a)
+			took = true
+		}
+	}
+	if !took {
+		x.tally.Executions += x.table.ways[i]
+		return
+	}
+	for _, f := range x.table.states[i].flights {
+		if f != 0 {
+			x.arrive(i, f)
+		}
+	}
+}
+
+// enabled reports whether a program can go on. The observer waits for the others.
+func (x *search) enabled(s *state, a int) bool {
+	if s.nodes[a] < 0 || s.dead&(1<<a) != 0 || x.memo.nodes[s.nodes[a]].ended {
+		return false
+	}
+	if a == observer {
+		for other := range observer {
+			if x.enabled(s, other) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// move lets a program make its next call, in every way in which that can go.
+func (x *search) move(i uint32, a int) {
+	from := &x.table.states[i]
+	n := &x.memo.nodes[from.nodes[a]]
+	x.take(i, step{actor: uint8(a)})
+	if x.table.states[i].faults == x.faults || a == observer || !x.ops[n.op].kind.ours() {
+		return
+	}
+	c, far := n.call, n.call.store == shared && !x.ops[n.op].reach
+	for m := failsBefore; m < mishaps; m++ {
+		if m.possible(c) && !far {
+			x.take(i, step{actor: uint8(a), mishap: m})
+		}
+	}
+}
+
+// take carries out one choice and keeps the state that it leads to.
+func (x *search) take(i uint32, st step) {
+	s := x.table.states[i]
+	n := &x.memo.nodes[s.nodes[st.actor]]
+	if st.mishap != goesWell {
+		s.faults++
+		x.tally.Mishaps[st.mishap]++
+	}
+	x.settle(i, &s, st, x.proceed(&s, st, n))
+}
+
+// settle keeps a state, or the finding that ends the schedule there.
+func (x *search) settle(i uint32, s *state, st step, f finding) {
+	x.tally.Steps++
+	if f.promise == 0 {
+		x.table.add(s, origin{i, st}, x.table.ways[i])
+		return
+	}
+	x.tally.Broken[f.promise] += x.table.ways[i]
+	x.tally.Executions += x.table.ways[i]
+	if x.stories[f.promise] == "" {
+		x.stories[f.promise] = x.story(i, st, f)
+	}
+}
+
+// proceed carries out a program's next call.
+func (x *search) proceed(s *state, st step, n *node) finding {
+	op, c := int(n.op), n.call
+	if s.ops[op].phase == idle {
+		x.begins(s, op)
+	}
+	if f := x.asks(op, c); f.promise != 0 {
+		return f
+	}
+	a, f := x.answer(s, st, op, c)
+	if f.promise != 0 {
+		return f
+	}
+	if st.mishap == diesInFlight {
+		s.dead |= 1 << st.actor
+		x.dies(s, op)
+		return finding{}
+	}
+	x.sees(s, op, c, a)
+	s.nodes[st.actor] = x.memo.next(s.nodes[st.actor], a)
+	return x.hear(s, s.nodes[st.actor])
+}
+
+// answer returns what a program is told.
+func (x *search) answer(s *state, st step, op int, c call) (answer, finding) {
+	if c.store == shared && !x.ops[op].reach {
+		x.tally.Unreachable++
+		return reply(ansOutOfReach, 0), finding{}
+	}
+	if st.mishap.inFlight() {
+		x.depart(s, op, c, st.mishap == diesInFlight)
+	}
+	if st.mishap != goesWell {
+		return st.mishap.outcome(), finding{}
+	}
+	a, f := x.perform(s, op, c)
+	if a.kind() == ansConflict {
+		x.tally.Conflicts++
+	}
+	return a, f
+}
+
+// hear judges what a program tells before its next call.
+func (x *search) hear(s *state, id nodeID) finding {
+	for _, e := range x.memo.nodes[id].events {
+		switch e.kind {
+		case tells:
+			x.tally.Notices[e.notice]++
+		case opEnds:
+			if f := x.ends(s, int(e.op), e.result); f.promise != 0 {
+				return f
+			}
+		}
+	}
+	return finding{}
+}
+
+// arrive lets a write that is on its way land.
+func (x *search) arrive(i uint32, id flightID) {
+	s := x.table.states[i]
+	for at, f := range s.flights {
+		if f == id {
+			s.remove(at)
+			break
+		}
+	}
+	w := x.flights.all[id]
+	before := s
+	f := x.land(&s, w)
+	switch {
+	case s == before && f.promise == 0:
+		x.tally.Lost++
+	default:
+		x.tally.Landed++
+		if w.died {
+			x.tally.LandedAfterDeath++
+		}
+	}
+	x.settle(i, &s, step{flight: id}, f)
+}

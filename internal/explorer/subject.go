@@ -1,0 +1,84 @@
+package explorer
+
+import "fmt"
+
+// subject is what is tried: rules, a policy, and the stores that they work on.
+type subject struct {
+	name     string
+	sources  int
+	emulated bool  // the shared store has no conditional writes of its own
+	plain    bool  // it keeps no records and knows no programs out of reach
+	doneNote uint8 // slot of the item that says that all was migrated; 0 is none
+
+	// What the policy promises beyond the promises: what the oracle must know to
+	// tell a rule from a fault.
+	adopts     bool // a sign-in after a deletion counts
+	propagates bool // an older build's sign-out removes the shared value
+	dual       bool // Set writes to legacy sources too
+
+	open func(p *process, prog program) family
+}
+
+// family is a program's way to its secrets.
+type family interface {
+	get() result
+	set(v valueID) result
+	delete() result
+	list() result
+}
+
+// run is a program: its operations one after the other.
+func (sub *subject) run(p *process, prog program, first int, ops []operation) {
+	fam := sub.open(p, prog)
+	for i, o := range ops {
+		p.begin(first + i)
+		p.end(sub.operate(p, prog, fam, o))
+	}
+}
+
+func (sub *subject) operate(p *process, prog program, fam family, o operation) result {
+	switch o.kind {
+	case opGet:
+		return fam.get()
+	case opSet:
+		return fam.set(o.value)
+	case opDelete:
+		return fam.delete()
+	case opList:
+		return fam.list()
+	case opOlderGet:
+		return olderGet(p, o.source)
+	case opOlderSet, opOlderDelete:
+		return olderWrite(p, o)
+	case opForeign:
+		return foreignWrite(p, o, !prog.drops)
+	}
+	panic(fmt.Sprintf("explorer: no such operation: %d", o.kind))
+}
+
+// An older build knows one store and asks nothing of it.
+
+func olderGet(p *process, source uint8) result {
+	a := p.do(call{verb: verbGet, store: source})
+	if a.kind() != ansItem {
+		return result{class: resultNotFound}
+	}
+	return result{value: p.all[a.number()].value, truth: true}
+}
+
+func olderWrite(p *process, o operation) result {
+	c := call{verb: verbDelete, store: o.source}
+	if rev := p.revise(); o.kind == opOlderSet {
+		c.verb, c.item = verbPut, p.id(item{value: o.value, rev: rev})
+	}
+	p.do(c)
+	return result{}
+}
+
+// foreignWrite is a program that finds kinring's item and changes its value. A
+// store that keeps the record as an attribute leaves it; one that writes the
+// item anew drops it.
+func foreignWrite(p *process, o operation, keeps bool) result {
+	p.do(call{verb: verbPut, store: shared, item: p.id(item{value: o.value, rev: p.revise()}), keeps: keeps})
+	return result{}
+}

@@ -1,0 +1,295 @@
+// Package profile describes families: which programs of one vendor share which
+// secrets, where the older builds keep theirs, and by which policy both live
+// side by side. A profile is written in Go or in TOML; both are the same type
+// and pass the same validator. The families that kinring knows are built in.
+package profile
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/kinring/kinring/coexist"
+	"github.com/kinring/kinring/store"
+)
+
+// Schema is the version of the TOML form that this build reads.
+const Schema = 1
+
+// Profile describes one family.
+type Profile struct {
+	// Name is the family's name, and a flavour's: lower-case letters, digits and
+	// hyphens.
+	Name string
+	// Team and Group name the macOS access group TEAM.GROUP.
+	Team, Group string
+	// Service is the service of a key that is given by its account alone.
+	Service string
+	// Share lists the aliases of the keys that are shared; "*" is all. Other
+	// keys stay in the legacy sources. Empty means all.
+	Share []string
+	// Policy says how new builds live beside older ones.
+	Policy Policy
+	// Vars are values that accounts and paths are made from.
+	Vars map[string]Var
+	// Keys describes keys by alias. An alias may hold placeholders, as in
+	// "mcp/{name}"; each stands for one or more characters and may be used in
+	// the account.
+	Keys map[string]Key
+	// Legacy lists the older build's stores in the order in which it reads them.
+	Legacy []Legacy
+}
+
+// Policy is a preset with fields overridden. Empty fields are the preset's.
+type Policy struct {
+	Preset       string
+	Reads        coexist.Reads
+	Writes       coexist.Writes
+	Backfill     coexist.Backfill
+	Adopt        coexist.Taking
+	FastForward  coexist.Taking
+	OlderSignout coexist.Signout
+	BulkMigrate  coexist.Bulk
+}
+
+// Var is a path that the older build takes from the environment.
+type Var struct {
+	Env     string // the variable that names it
+	Default string // if that is unset or empty; a leading ~ is the home directory
+	// Form says how {name} is written into accounts: "path", or
+	// "realpath-sha256-16", the first 16 hexadecimal digits of the SHA-256 of the
+	// path with symbolic links resolved. Empty means "path".
+	Form string
+}
+
+// The forms of a Var.
+const (
+	FormPath             = "path"
+	FormRealpathSHA25616 = "realpath-sha256-16"
+)
+
+// Key describes one key, or all keys that match a pattern.
+type Key struct {
+	Account string
+	Service string // empty: the profile's
+	Value   string // what values are: "bytes" (or empty), "utf8" or "json"
+	Rotates bool   // each use of the value may replace it, as with refresh tokens
+	Env     string // a variable that wins over every store, read-only
+}
+
+// The kinds of value.
+const (
+	ValueBytes = "bytes"
+	ValueUTF8  = "utf8"
+	ValueJSON  = "json"
+)
+
+// Legacy describes one store of the older builds.
+type Legacy struct {
+	// Layout names how the store is laid out, for example "authjson".
+	Layout string
+	// Name tells the source apart in records and reports; empty means Layout.
+	Name string
+	// Active is "SELECTOR:MODE,MODE": the older build uses the store only in
+	// these modes of its own configuration. Empty means always.
+	Active string
+	// Path is the place of the store, with {var} for variables; empty leaves it
+	// to the layout.
+	Path string
+	// Keys lists the aliases of the keys that the store can hold; empty means all.
+	Keys []string
+}
+
+// SourceName returns the name that records and reports use.
+func (l Legacy) SourceName() string {
+	if l.Name != "" {
+		return l.Name
+	}
+	return l.Layout
+}
+
+// Selector splits Active into the selector's name and its modes.
+func (l Legacy) Selector() (name string, modes []string) {
+	name, list, _ := strings.Cut(l.Active, ":")
+	if l.Active == "" {
+		return "", nil
+	}
+	return name, strings.Split(list, ",")
+}
+
+var (
+	nameForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$`)
+	// Short, because a record of 200 bytes holds each source's name.
+	sourceForm   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,11}$`)
+	selectorForm = regexp.MustCompile(`^[a-z0-9-]+:[a-z0-9-]+(,[a-z0-9-]+)*$`)
+	varForm      = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+)
+
+// maxSources is how many legacy sources of one key a record has room for: the
+// head with the digest takes at most 52 of its 200 bytes, a source with a
+// 12-byte name and two fingerprints 48.
+const maxSources = 3
+
+// Check validates a profile. It is the one validator for both forms.
+func (p Profile) Check() error {
+	if !nameForm.MatchString(p.Name) {
+		return invalid("name", fmt.Sprintf("%q is not a family name", p.Name), "use lower-case letters, digits and hyphens, at most 64")
+	}
+	if p.Service == "" {
+		return invalid("service", "it is empty", "name the service of the family's keys")
+	}
+	for _, check := range []func() error{p.checkPolicy, p.checkVars, p.checkKeys, p.checkShare, p.checkLegacy} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p Profile) checkPolicy() error {
+	_, err := p.Policy.Resolve(true)
+	return err
+}
+
+// Resolve returns the policy with its preset's fields filled in. guarded says
+// whether the legacy stores are as well guarded against writing as the shared
+// one.
+func (p Policy) Resolve(guarded bool) (coexist.Policy, error) {
+	c, err := coexist.Preset(p.Preset, guarded)
+	if err != nil {
+		return c, err
+	}
+	override(&c.Reads, p.Reads)
+	override(&c.Writes, p.Writes)
+	override(&c.Backfill, p.Backfill)
+	override(&c.Adopt, p.Adopt)
+	override(&c.FastForward, p.FastForward)
+	override(&c.OlderSignout, p.OlderSignout)
+	override(&c.BulkMigrate, p.BulkMigrate)
+	return c, c.Check()
+}
+
+func override[T ~string](field *T, v T) {
+	if v != "" {
+		*field = v
+	}
+}
+
+func (p Profile) checkVars() error {
+	for name, v := range p.Vars {
+		where := "vars." + name
+		switch {
+		case !varForm.MatchString(name):
+			return invalid(where, "it is not a variable name", "use lower-case letters, digits and underscores")
+		case v.Env == "" && v.Default == "":
+			return invalid(where, "it has neither env nor default", "give at least one of them")
+		case !slices.Contains([]string{"", FormPath, FormRealpathSHA25616}, v.Form):
+			return invalid(where+".form", fmt.Sprintf("%q is unknown", v.Form), "use path or realpath-sha256-16")
+		}
+	}
+	return nil
+}
+
+func (p Profile) checkKeys() error {
+	for alias, k := range p.Keys {
+		if err := p.checkKey(alias, k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p Profile) checkKey(alias string, k Key) error {
+	where := fmt.Sprintf("key %q", alias)
+	pattern, err := parsePattern(alias)
+	if err != nil {
+		return invalid(where, err.Error(), "write an alias as auth or mcp/{name}")
+	}
+	if !slices.Contains([]string{"", ValueBytes, ValueUTF8, ValueJSON}, k.Value) {
+		return invalid(where+".value", fmt.Sprintf("%q is unknown", k.Value), "use bytes, utf8 or json")
+	}
+	for _, name := range placeholders(k.Account) {
+		if _, isVar := p.Vars[name]; !isVar && !slices.Contains(pattern.names, name) {
+			return invalid(where+".account", "{"+name+"} is neither a variable nor in the alias", "declare it under vars")
+		}
+	}
+	for _, name := range pattern.names {
+		if !slices.Contains(placeholders(k.Account), name) {
+			return invalid(where+".account", "it does not use {"+name+"} of the alias", "use it, or two keys become one")
+		}
+	}
+	if k.Account == "" {
+		return invalid(where+".account", "it is empty", "name the account")
+	}
+	return nil
+}
+
+func (p Profile) checkShare() error {
+	for _, s := range p.Share {
+		if _, known := p.Keys[s]; s != "*" && !known {
+			return invalid("share", fmt.Sprintf("%q is no alias of this profile", s), `list aliases, or "*"`)
+		}
+	}
+	return nil
+}
+
+func (p Profile) checkLegacy() error {
+	if len(p.Legacy) == 0 {
+		return nil
+	}
+	seen := map[string]bool{}
+	for _, l := range p.Legacy {
+		if err := p.checkSource(l, seen); err != nil {
+			return err
+		}
+		seen[l.SourceName()] = true
+	}
+	for alias := range p.Keys {
+		if n := len(p.sourcesOf(alias)); n > maxSources {
+			return invalid("legacy", fmt.Sprintf("%d sources can hold the key %q", n, alias),
+				fmt.Sprintf("limit the sources' keys: a record has room for %d", maxSources))
+		}
+	}
+	return nil
+}
+
+func (p Profile) checkSource(l Legacy, seen map[string]bool) error {
+	where := fmt.Sprintf("legacy %q", l.SourceName())
+	switch {
+	case !sourceForm.MatchString(l.SourceName()):
+		return invalid(where, "it is not a source name", "use lower-case letters, digits and hyphens, at most 12, in name")
+	case l.SourceName() == "shared" || l.SourceName() == "marker":
+		return invalid(where, "the name is taken", "give another name")
+	case seen[l.SourceName()]:
+		return invalid(where, "two sources have this name", "give one of them another name")
+	case l.Active != "" && !selectorForm.MatchString(l.Active):
+		return invalid(where+".active", fmt.Sprintf("%q is not SELECTOR:MODE,MODE", l.Active), "name a selector and its modes")
+	}
+	for _, name := range placeholders(l.Path) {
+		if _, known := p.Vars[name]; !known {
+			return invalid(where+".path", "{"+name+"} is not a variable", "declare it under vars")
+		}
+	}
+	for _, alias := range l.Keys {
+		if _, known := p.Keys[alias]; !known {
+			return invalid(where+".keys", fmt.Sprintf("%q is no alias of this profile", alias), "list aliases of the profile")
+		}
+	}
+	return nil
+}
+
+func (p Profile) sourcesOf(alias string) []Legacy {
+	var out []Legacy
+	for _, l := range p.Legacy {
+		if len(l.Keys) == 0 || slices.Contains(l.Keys, alias) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// invalid reports a field of a profile.
+func invalid(where, what, remedy string) error {
+	return &store.Error{Class: store.ErrInvalid, Op: "profile", Detail: where + ": " + what, Remedy: remedy}
+}

@@ -1,0 +1,223 @@
+package kinring
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+
+	"github.com/kinring/kinring/coexist"
+	"github.com/kinring/kinring/internal/fifo"
+	"github.com/kinring/kinring/profile"
+	"github.com/kinring/kinring/store"
+)
+
+// Ring is an opened family: its shared store, its legacy sources and its
+// policy. Its methods may be called from any number of goroutines; operations
+// on one key run in the order in which they came.
+type Ring struct {
+	settings
+	family  *profile.Family
+	policy  coexist.Policy
+	shared  *sharedStore
+	sources []coexist.Source
+	engine  *coexist.Engine
+}
+
+// Open returns a ring for a family. It refuses at once a profile or a policy
+// that cannot be honoured, and touches no store before the first operation.
+func Open(ctx context.Context, p Profile, options ...Option) (*Ring, error) {
+	r := &Ring{settings: settings{kind: DefaultStore, budget: DefaultBudget, stateDir: defaultStateDir()}}
+	for _, option := range options {
+		option(&r.settings)
+	}
+	if err := store.FromContext(ctx); err != nil {
+		return nil, store.At(err, "open", "", store.Key{})
+	}
+	for _, step := range []func() error{
+		func() error { return r.resolve(p) },
+		r.openShared,
+		r.openSources,
+		r.openEngine,
+	} {
+		if err := step(); err != nil {
+			return nil, store.At(err, "open", p.Name, store.Key{})
+		}
+	}
+	return r, nil
+}
+
+func (r *Ring) resolve(p Profile) (err error) {
+	r.family, err = p.Resolve(profile.Environment{
+		Getenv: os.Getenv, HomeDir: os.UserHomeDir, Realpath: filepath.EvalSymlinks,
+	})
+	if err != nil {
+		return err
+	}
+	r.policy, err = p.Policy.Resolve(guarded())
+	return err
+}
+
+// guarded reports whether the platform's legacy stores are as well guarded
+// against writing as its shared store. On macOS they are not: any process of
+// the user may overwrite an item of the login keychain without being asked.
+func guarded() bool { return runtime.GOOS != "darwin" }
+
+func (r *Ring) openShared() error {
+	if r.driver == nil {
+		d, err := store.DriverFor(r.kind)
+		if err != nil {
+			return err
+		}
+		r.driver = d
+	}
+	r.shared = &sharedStore{
+		driver: r.driver,
+		family: r.storeFamily(),
+		choice: choice{dir: r.stateDir, family: r.family.Name, replace: r.switchStore},
+	}
+	return nil
+}
+
+func (r *Ring) storeFamily() store.Family {
+	return store.Family{Name: r.family.Name, Service: r.family.Service, Team: r.family.Team, Group: r.family.Group}
+}
+
+func (r *Ring) openEngine() error {
+	var err error
+	r.engine, err = coexist.New(coexist.Config{
+		Shared:   r.shared,
+		Sources:  r.sources,
+		Policy:   r.policy,
+		Services: r.family.Services(),
+		Traits:   r.traits,
+		Queue:    &fifo.Queue{},
+		Memory:   &stamps{},
+		Random:   func(b []byte) error { _, err := rand.Read(b); return err },
+		Notify:   r.noticed,
+	})
+	return err
+}
+
+func (r *Ring) traits(key store.Key) coexist.Traits {
+	_, k := r.family.Describe(key)
+	return coexist.Traits{LegacyOnly: !r.family.Shared(key), Check: k.CheckValue()}
+}
+
+// noticed passes a notice on to the logger and to the program.
+func (r *Ring) noticed(n Notice) {
+	if r.logger != nil {
+		attrs := []slog.Attr{slog.String("notice", string(n.Kind)), slog.Any("key", n.Key), slog.String("source", n.Source)}
+		if n.Err != nil {
+			attrs = append(attrs, slog.String("error", n.Err.Error()))
+		}
+		r.logger.LogAttrs(context.Background(), slog.LevelInfo, "kinring", attrs...)
+	}
+	if r.notify != nil {
+		r.notify(n)
+	}
+}
+
+// budgeted bounds an operation whose context is not bounded.
+func (r *Ring) budgeted(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, bounded := ctx.Deadline(); bounded || r.budget <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, r.budget)
+}
+
+// Family returns the family's profile with its variables resolved: it turns
+// names into keys and back.
+func (r *Ring) Family() *profile.Family { return r.family }
+
+// Policy returns the policy in force.
+func (r *Ring) Policy() coexist.Policy { return r.policy }
+
+// Close releases the stores. Operations after it fail.
+func (r *Ring) Close() error {
+	err := r.shared.Close()
+	for _, s := range r.sources {
+		if e := s.Store.Close(); err == nil {
+			err = e
+		}
+	}
+	return err
+}
+
+// openSources opens the legacy sources in the profile's order, which is the
+// older build's reading order.
+func (r *Ring) openSources() error {
+	for _, l := range r.family.Legacy {
+		s, err := r.openSource(l)
+		if err != nil {
+			return store.At(err, "open", l.SourceName(), store.Key{})
+		}
+		r.sources = append(r.sources, s)
+	}
+	return nil
+}
+
+func (r *Ring) openSource(l Legacy) (coexist.Source, error) {
+	layout, err := store.LayoutFor(l.Layout)
+	if err != nil {
+		return coexist.Source{}, err
+	}
+	opened, err := layout.Open(store.SourceConfig{
+		Family:  r.storeFamily(),
+		Name:    l.SourceName(),
+		Path:    r.family.Path(l.Path),
+		Service: r.family.ServiceOf(l),
+		Vars:    r.family.Paths(),
+		Keys:    r.keysOf(l),
+	})
+	if err != nil {
+		return coexist.Source{}, err
+	}
+	s := coexist.Source{
+		Name:      l.SourceName(),
+		Store:     opened,
+		Serves:    func(key store.Key) bool { return r.family.Serves(l, key) },
+		Canonical: layout.Canonical,
+	}
+	if st, ok := opened.(stamper); ok {
+		s.Stamp = st.Stamp
+	}
+	s.Active, err = r.active(l)
+	return s, err
+}
+
+// stamper is implemented by sources that can tell cheaply whether a value may
+// have changed.
+type stamper interface {
+	Stamp(ctx context.Context, key store.Key) (string, error)
+}
+
+func (r *Ring) keysOf(l Legacy) []store.SourceKey {
+	var out []store.SourceKey
+	for alias, key := range r.family.Literal() {
+		if r.family.Serves(l, key) {
+			out = append(out, store.SourceKey{Key: key, Alias: alias})
+		}
+	}
+	slices.SortFunc(out, func(a, b store.SourceKey) int { return a.Key.Compare(b.Key) })
+	return out
+}
+
+func (r *Ring) active(l Legacy) (func(context.Context) (bool, error), error) {
+	name, modes := l.Selector()
+	if name == "" {
+		return nil, nil
+	}
+	selector, err := store.SelectorFor(name)
+	if err != nil {
+		return nil, err
+	}
+	vars := r.family.Paths()
+	return func(ctx context.Context) (bool, error) {
+		mode, err := selector.Mode(ctx, vars)
+		return slices.Contains(modes, mode), err
+	}, nil
+}

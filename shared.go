@@ -1,0 +1,109 @@
+package kinring
+
+import (
+	"context"
+	"sync"
+
+	"github.com/kinring/kinring/store"
+)
+
+// sharedStore opens the family's shared store when it is first needed. A failure
+// to open is the answer of that one call, not of later ones: what was locked or
+// missing may be there the next time.
+type sharedStore struct {
+	driver store.Driver
+	family store.Family
+	choice choice
+
+	mu     sync.Mutex
+	opened store.Store
+	closed bool
+}
+
+func (s *sharedStore) open(ctx context.Context) (store.Store, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, &store.Error{Class: store.ErrUnavailable, Store: s.driver.Kind(), Detail: "the ring is closed"}
+	}
+	if s.opened != nil {
+		return s.opened, nil
+	}
+	opened, err := s.driver.Open(ctx, s.family)
+	if err != nil {
+		return nil, store.At(err, "", s.driver.Kind(), store.Key{})
+	}
+	if err := s.choice.check(opened.Info()); err != nil {
+		_ = opened.Close() // nothing was written: the refusal is the answer
+		return nil, err
+	}
+	s.opened = opened
+	return opened, nil
+}
+
+func (s *sharedStore) Info() store.Info {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.opened != nil {
+		return s.opened.Info()
+	}
+	return store.Info{Kind: s.driver.Kind(), Capabilities: s.driver.Capabilities()}
+}
+
+func (s *sharedStore) Get(ctx context.Context, key store.Key) (store.Item, error) {
+	opened, err := s.open(ctx)
+	if err != nil {
+		return store.Item{}, err
+	}
+	return opened.Get(ctx, key)
+}
+
+// Put records the family's choice of store before the first write, so that
+// nothing is ever in a store that later rings do not know of.
+func (s *sharedStore) Put(ctx context.Context, key store.Key, item store.Item, cond store.Condition) (store.Revision, error) {
+	opened, err := s.open(ctx)
+	if err != nil {
+		return "", err
+	}
+	if err := s.choice.record(ctx, opened.Info()); err != nil {
+		return "", err
+	}
+	return opened.Put(ctx, key, item, cond)
+}
+
+func (s *sharedStore) Delete(ctx context.Context, key store.Key, cond store.Condition) error {
+	opened, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	return opened.Delete(ctx, key, cond)
+}
+
+func (s *sharedStore) List(ctx context.Context, service string) ([]store.Entry, error) {
+	opened, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return opened.List(ctx, service)
+}
+
+func (s *sharedStore) FingerprintKey(ctx context.Context) ([]byte, error) {
+	opened, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if k, ok := opened.(store.FingerprintKeyer); ok {
+		return k.FingerprintKey(ctx)
+	}
+	return nil, &store.Error{Class: store.ErrUnsupported, Store: s.driver.Kind(), Detail: "it derives no fingerprint key"}
+}
+
+func (s *sharedStore) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if s.opened == nil {
+		return nil
+	}
+	return s.opened.Close()
+}
