@@ -94,8 +94,8 @@ func (d *derReader) dict(input *cryptobyte.String, tag asn1.Tag, depth int) (pli
 		return nil, d.fail(*input, "they nest deeper than %d levels", plist.MaxDepth)
 	}
 	var inner cryptobyte.String
-	if !input.ReadASN1(&inner, tag) {
-		return nil, d.fail(*input, "a dictionary is expected")
+	if start := *input; !input.ReadASN1(&inner, tag) {
+		return nil, d.fail(start, "a dictionary is expected")
 	}
 	entries := plist.Dict{}
 	for !inner.Empty() {
@@ -126,8 +126,8 @@ func (d *derReader) noteOrder(entries plist.Dict) {
 
 func (d *derReader) entry(input *cryptobyte.String, depth int) (plist.Entry, error) {
 	var pair cryptobyte.String
-	if !input.ReadASN1(&pair, asn1.SEQUENCE) {
-		return plist.Entry{}, d.fail(*input, "a key with its value is expected")
+	if start := *input; !input.ReadASN1(&pair, asn1.SEQUENCE) {
+		return plist.Entry{}, d.fail(start, "a key with its value is expected")
 	}
 	key, err := d.text(&pair)
 	if err != nil {
@@ -145,8 +145,8 @@ func (d *derReader) entry(input *cryptobyte.String, depth int) (plist.Entry, err
 
 func (d *derReader) text(input *cryptobyte.String) (string, error) {
 	var b cryptobyte.String
-	if !input.ReadASN1(&b, asn1.UTF8String) || !utf8.Valid(b) {
-		return "", d.fail(*input, "a text is expected")
+	if start := *input; !input.ReadASN1(&b, asn1.UTF8String) || !utf8.Valid(b) {
+		return "", d.fail(start, "a text is expected")
 	}
 	return string(b), nil
 }
@@ -173,16 +173,16 @@ func (d *derReader) value(input *cryptobyte.String, depth int) (plist.Value, err
 
 func (d *derReader) boolean(input *cryptobyte.String) (plist.Value, error) {
 	v := plist.Value{Kind: plist.Boolean}
-	if !input.ReadASN1Boolean(&v.Bool) {
-		return v, d.fail(*input, "a boolean is neither 0x00 nor 0xff")
+	if start := *input; !input.ReadASN1Boolean(&v.Bool) {
+		return v, d.fail(start, "a boolean is neither 0x00 nor 0xff")
 	}
 	return v, nil
 }
 
 func (d *derReader) integer(input *cryptobyte.String) (plist.Value, error) {
 	v := plist.Value{Kind: plist.Integer}
-	if !input.ReadASN1Integer(&v.Integer) {
-		return v, d.fail(*input, "an integer does not fit into 64 bits")
+	if start := *input; !input.ReadASN1Integer(&v.Integer) {
+		return v, d.fail(start, "an integer does not fit into 64 bits")
 	}
 	return v, nil
 }
@@ -190,8 +190,8 @@ func (d *derReader) integer(input *cryptobyte.String) (plist.Value, error) {
 func (d *derReader) array(input *cryptobyte.String, depth int) (plist.Value, error) {
 	v := plist.Value{Kind: plist.Array}
 	var inner cryptobyte.String
-	if depth > plist.MaxDepth || !input.ReadASN1(&inner, asn1.SEQUENCE) {
-		return v, d.fail(*input, "an array does not end or nests deeper than %d levels", plist.MaxDepth)
+	if start := *input; depth > plist.MaxDepth || !input.ReadASN1(&inner, asn1.SEQUENCE) {
+		return v, d.fail(start, "an array does not end or nests deeper than %d levels", plist.MaxDepth)
 	}
 	for !inner.Empty() {
 		item, err := d.value(&inner, depth+1)
