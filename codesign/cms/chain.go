@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
 	"fmt"
@@ -126,5 +127,5 @@ func unused(all, chain []*x509.Certificate) []*x509.Certificate {
 // HasExtension reports whether a certificate carries the extension, which for
 // Apple's marks is all that counts.
 func HasExtension(c *x509.Certificate, oid asn1.ObjectIdentifier) bool {
-	return c != nil && slices.ContainsFunc(c.Extensions, func(e pkixExtension) bool { return e.Id.Equal(oid) })
+	return c != nil && slices.ContainsFunc(c.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(oid) })
 }

@@ -2,11 +2,8 @@ package cms
 
 import (
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/asn1"
 )
-
-type pkixExtension = pkix.Extension
 
 // Apple's certificate marks: extensions that say what a certificate is for, as
 // Apple's published certification practice statements list them.

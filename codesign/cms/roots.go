@@ -3,6 +3,7 @@ package cms
 import (
 	"crypto/x509"
 	"embed"
+	"slices"
 	"sync"
 )
 
@@ -50,6 +51,9 @@ func NewRoots(certificates ...*x509.Certificate) *Roots {
 	}
 	return r
 }
+
+// List returns the roots of the set.
+func (r *Roots) List() []Root { return slices.Clone(r.pinned()) }
 
 // pinned returns the roots of the set; no set means Apple's.
 func (r *Roots) pinned() []Root {
