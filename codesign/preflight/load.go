@@ -46,6 +46,9 @@ func Load(name string, fsys fs.FS, root string, o bundle.Options, whole bool) (I
 	if err != nil {
 		return Input{}, err
 	}
+	if len(tree.Executables)+len(tree.Bundles)+len(tree.Problems) == 0 {
+		return Input{}, &unreadable.Error{Path: name, Structure: "artefact", Problem: "there is no macOS code in it, so there is nothing to judge"}
+	}
 	in := Input{Name: name, Tree: tree, Whole: whole, Read: tree.Read}
 	if whole {
 		in.verifyPages(fsys)

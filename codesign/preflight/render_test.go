@@ -46,7 +46,7 @@ func TestTextSaysEverything(t *testing.T) {
 	for _, want := range []string{
 		"error KR203-helper-without-profile", "warning KR219-unknown-entitlement", "note KR106-linker-signed",
 		"microsoft/vscode#312680", "electron-builder", "kept for a test", "not checked", "only a launch on a Mac",
-		"1 errors, 1 warnings, 1 notes, 1 suppressed; 5 executables", "keychain access groups (1 is where",
+		"1 error, 1 warning, 1 note, 1 suppressed; 5 executables", "keychain access groups (1 is where",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in the text:\n%s", want, text)

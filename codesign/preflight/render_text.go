@@ -18,9 +18,16 @@ func (r *Report) Text(w io.Writer) error {
 	t.suppressed(r.Suppressed)
 	t.list("checked", r.Checked)
 	t.list("not checked", r.NotChecked)
-	t.line("%d errors, %d warnings, %d notes, %d suppressed; %d executables",
-		r.Count(Error), r.Count(Warning), r.Count(Note), len(r.Suppressed), len(r.Executables))
+	t.line("%s, %s, %s, %d suppressed; %s", plural(r.Count(Error), "error"), plural(r.Count(Warning), "warning"),
+		plural(r.Count(Note), "note"), len(r.Suppressed), plural(len(r.Executables), "executable"))
 	return t.err
+}
+
+func plural(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 // printer remembers the first write error.

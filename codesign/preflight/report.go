@@ -80,3 +80,33 @@ func (r *Report) sort() {
 	}
 	slices.SortFunc(r.Executables, func(a, b Executable) int { return cmp.Compare(a.Path, b.Path) })
 }
+
+// Join puts two reports into one; a nil report adds nothing.
+func Join(a, b *Report) *Report {
+	if a == nil {
+		return b
+	}
+	if b == nil {
+		return a
+	}
+	out := *a
+	out.Inputs = slices.Concat(a.Inputs, b.Inputs)
+	out.Executables = slices.Concat(a.Executables, b.Executables)
+	out.Findings = slices.Concat(a.Findings, b.Findings)
+	out.Suppressed = slices.Concat(a.Suppressed, b.Suppressed)
+	out.Checked = unite(a.Checked, b.Checked)
+	out.NotChecked = unite(a.NotChecked, b.NotChecked)
+	out.sort()
+	return &out
+}
+
+// unite appends what a does not have yet.
+func unite(a, b []string) []string {
+	out := slices.Clone(a)
+	for _, s := range b {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
