@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"time"
@@ -108,11 +107,8 @@ func (f *preflightFlags) arguments(_ *cobra.Command, args []string) error {
 
 // preflight judges and prints; the exit code follows from the report.
 func (a *app) preflight(ctx context.Context, f *preflightFlags, paths []string) error {
-	switch {
-	case f.explain != "":
-		return asUsage(preflight.Explain(a.out, f.explain))
-	case f.rules:
-		return preflight.ExplainAll(a.out)
+	if f.explain != "" || f.rules {
+		return a.printRules(f)
 	}
 	options, err := a.preflightOptions(f)
 	if err != nil {
@@ -137,12 +133,20 @@ func (a *app) preflight(ctx context.Context, f *preflightFlags, paths []string) 
 	return nil
 }
 
-// asUsage makes an error about a rule's name one of usage.
-func asUsage(err error) error {
-	if err == nil {
-		return nil
+// printRules prints the rule that is asked about, or all.
+func (a *app) printRules(f *preflightFlags) error {
+	if f.explain != "" {
+		if _, err := preflight.Lookup(f.explain); err != nil {
+			return usage(err.Error())
+		}
 	}
-	return usage(err.Error())
+	switch {
+	case a.json:
+		return preflight.RulesJSON(a.out, f.explain)
+	case f.explain != "":
+		return preflight.Explain(a.out, f.explain)
+	}
+	return preflight.ExplainAll(a.out)
 }
 
 // unreadable is the error for input that cannot be judged: exit code 2.
@@ -172,15 +176,25 @@ func (a *app) preflightOptions(f *preflightFlags) (preflight.Options, error) {
 	if f.suppress == "" {
 		return o, nil
 	}
-	data, err := os.ReadFile(f.suppress)
-	if err == nil {
-		o.Suppressions, err = preflight.ParseSuppressions(data)
-	}
-	if err != nil {
+	var err error
+	if o.Suppressions, err = readSuppressions(f.suppress); err != nil {
 		return o, &kinring.Error{Class: kinring.ErrInvalid, Op: "preflight", Store: f.suppress, Err: err,
 			Remedy: "see docs/PREFLIGHT.md for the form of the file"}
 	}
 	return o, nil
+}
+
+func readSuppressions(name string) ([]preflight.Suppression, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, preflight.MaxSuppressions+1))
+	if err != nil {
+		return nil, err
+	}
+	return preflight.ParseSuppressions(data)
 }
 
 // interruptible runs work that takes no context: reading files. When the context
@@ -214,7 +228,7 @@ func (a *app) printReport(f *preflightFlags, r *preflight.Report) error {
 		file  string
 		write func(io.Writer) error
 	}{
-		{f.sarifFile, func(w io.Writer) error { return r.SARIF(w, "") }},
+		{f.sarifFile, func(w io.Writer) error { return r.SARIF(w, version().Version) }},
 		{f.junitFile, r.JUnit},
 	}
 	for _, form := range forms {
@@ -239,8 +253,12 @@ func writeFile(name string, write func(io.Writer) error) error {
 		return nil
 	}
 	f, err := os.Create(name)
-	if err != nil {
-		return fmt.Errorf("report: %w", err)
+	if err == nil {
+		err = errors.Join(write(f), f.Close())
 	}
-	return errors.Join(write(f), f.Close())
+	if err != nil {
+		return &kinring.Error{Class: kinring.ErrInvalid, Op: "preflight", Store: name, Err: err,
+			Remedy: "name a file that can be written"}
+	}
+	return nil
 }

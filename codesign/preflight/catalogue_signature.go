@@ -85,8 +85,8 @@ var signerRules = []Rule{
 		Remedy: Remedy{General: "sign with a Developer ID Application certificate of the team", Codesign: "security find-identity -v -p codesigning lists the usable ones", Builder: "CSC_LINK must hold the Developer ID certificate with its key", Forge: "set osxSign.identity to the Developer ID certificate", Xcode: "CODE_SIGN_IDENTITY = Developer ID Application"},
 	},
 	{
-		ID: "KR115-wrong-certificate-kind", Level: Error, Title: "signed with a certificate that is not for distribution",
-		Why:    "A development certificate works on the developers' own Macs and nowhere else; only Developer ID Application certificates may sign what is downloaded.",
+		ID: "KR115-wrong-certificate-kind", Level: Error, Title: "signed with a certificate that is not Developer ID",
+		Why:    "A development certificate works on the developers' own Macs and nowhere else, one for the App Store only there; what users download needs Developer ID Application.",
 		Remedy: Remedy{Codesign: "--sign \"Developer ID Application: NAME (TEAM)\"", Builder: "mac.type: distribution, and a Developer ID Application certificate in CSC_LINK", Forge: "osxSign.type: 'distribution' with osxSign.identity of Developer ID Application", Xcode: "archive and export with method developer-id"},
 	},
 	{

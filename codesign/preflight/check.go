@@ -185,7 +185,11 @@ func (c *checker) path(at string) string {
 	if !c.several || c.current == nil {
 		return at
 	}
-	return path.Join(c.current.Name, at)
+	name := strings.ReplaceAll(c.current.Name, `\`, "/")
+	if base := path.Base(name); at == base || strings.HasPrefix(at, base+"/") {
+		name = path.Dir(name) // a directory's paths begin with its own name
+	}
+	return path.Join(name, at)
 }
 
 // mergeArches tells a finding that every slice of a file has as one without an

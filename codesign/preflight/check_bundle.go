@@ -196,7 +196,9 @@ func (c *checker) checkSecondApp(b *bundle.Bundle) {
 	}
 }
 
-// checkIdentifiers looks for programs of one product that share an identifier.
+// checkIdentifiers looks for programs of one product that share an identifier
+// which a profile or a restricted claim makes matter. Electron's helpers share
+// one without harm.
 func (c *checker) checkIdentifiers(list []*bundle.Bundle) {
 	first := map[string]*bundle.Bundle{}
 	for _, b := range list {
@@ -204,12 +206,24 @@ func (c *checker) checkIdentifiers(list []*bundle.Bundle) {
 			continue
 		}
 		key := outermost(b).Path + "\x00" + b.Info.Identifier
-		if other := first[key]; other != nil {
-			c.addPath("KR407", b.Path, "", "%q is also the identifier of %s", b.Info.Identifier, other.Path)
+		other := first[key]
+		if other == nil {
+			first[key] = b
 			continue
 		}
-		first[key] = b
+		if c.isProvisioned(b) || c.isProvisioned(other) {
+			c.addPath("KR407", b.Path, "", "%q is also the identifier of %s", b.Info.Identifier, other.Path)
+		}
 	}
+}
+
+// isProvisioned reports whether the system looks a profile up for the bundle.
+func (c *checker) isProvisioned(b *bundle.Bundle) bool {
+	if b.Profile != nil || b.Main == nil || b.Main.File == nil {
+		return b.Profile != nil
+	}
+	s := c.signed(b.Main)
+	return s != nil && len(restrictedKeys(s.claims)) > 0
 }
 
 // outermost returns the bundle that holds b and lies in no other.

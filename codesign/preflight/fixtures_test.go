@@ -200,7 +200,7 @@ func (k *kit) bundleFixtures() []fixture {
 			t.Add("Demo.app/Contents/Frameworks", k.helper(func(b *bdl) { b.Info = dict{"CFBundleVersion": "2"} }).Build(k))
 		})),
 		one("KR406", k.plain(nest("Applications", second)).Build(k)),
-		one("KR407", k.plain(nest("Frameworks", k.helper(func(b *bdl) { b.ID, b.Signing.Identifier = appID, appID }))).Build(k)),
+		one("KR407", k.app(nest("Frameworks", k.helper(func(b *bdl) { b.ID, b.Signing.Identifier = appID, appID }))).Build(k)),
 		{rule: "KR408", whole: true, options: options(), trees: []tree{
 			k.plain(func(b *bdl) { b.Links = map[string]string{"Resources/out": "../../../elsewhere"} }).Build(k)}},
 		one("KR409", tree{"tool": {Data: tool.Data[:len(tool.Data)/2]}}),

@@ -9,6 +9,29 @@ import (
 // raises the number.
 const Schema = "kinring.preflight/1"
 
+// RulesSchema names the JSON document about rules alone.
+const RulesSchema = "kinring.preflight.rules/1"
+
+// RulesJSON writes one rule, or all of them where id is empty.
+func RulesJSON(w io.Writer, id string) error {
+	list := Rules()
+	if id != "" {
+		r, err := Lookup(id)
+		if err != nil {
+			return err
+		}
+		list = []Rule{r}
+	}
+	d := struct {
+		Schema string        `json:"schema"`
+		Rules  []explanation `json:"rules"`
+	}{Schema: RulesSchema}
+	for _, r := range list {
+		d.Rules = append(d.Rules, explain(r))
+	}
+	return writeJSON(w, d)
+}
+
 // document is the JSON form of a report.
 type document struct {
 	Schema string `json:"schema"`

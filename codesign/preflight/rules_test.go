@@ -111,6 +111,17 @@ func TestSeveralInputsKeepTheirPathsApart(t *testing.T) {
 	}
 }
 
+// TestHelpersOfElectronMayShareAnIdentifier: none of them has a profile, so
+// nobody looks one up by it.
+func TestHelpersOfElectronMayShareAnIdentifier(t *testing.T) {
+	k := newKit(t)
+	twin := k.helper(func(b *bdl) { b.Name = "Demo Helper (GPU).app" })
+	r := k.check(k.app(nest("Frameworks", k.helper()), nest("Frameworks", twin)).Build(k), options())
+	if len(r.Findings) > 0 {
+		t.Errorf("findings: %s", describe(r))
+	}
+}
+
 func TestFindingOnEverySliceIsToldOnce(t *testing.T) {
 	k := newKit(t)
 	fat := signfixture.SignFat(t, k.signing("org.kinring.tool", k.claims("org.kinring.tool")))

@@ -29,6 +29,7 @@ func scope(inputs []Input, o Options) (checked, not []string) {
 	return checked, append(not,
 		"the way from the installed build to this one through the real updater",
 		"whether certificates or the notarization ticket have been revoked: that needs Apple's servers",
+		"the signature of an installer package itself, and of a disk image",
 		"programs that are fetched or unpacked after the installation")
 }
 

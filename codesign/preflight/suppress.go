@@ -31,8 +31,9 @@ type suppressionFile struct {
 	} `toml:"suppress"`
 }
 
-// maxSuppressions bounds the file: more is a sign that the wrong file was given.
-const maxSuppressions = 1 << 20
+// MaxSuppressions bounds the bytes of a suppression file: more is a sign that
+// the wrong file was given.
+const MaxSuppressions = 1 << 20
 
 // ParseSuppressions reads a suppression file:
 //
@@ -45,8 +46,8 @@ const maxSuppressions = 1 << 20
 //
 // Unknown keys, unknown rules, and entries without reason or date are refused.
 func ParseSuppressions(data []byte) ([]Suppression, error) {
-	if len(data) > maxSuppressions {
-		return nil, fmt.Errorf("suppression file has %d bytes, more than %d: is it the right file", len(data), maxSuppressions)
+	if len(data) > MaxSuppressions {
+		return nil, fmt.Errorf("suppression file has %d bytes, more than %d: is it the right file", len(data), MaxSuppressions)
 	}
 	var file suppressionFile
 	decoder := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields()

@@ -43,7 +43,7 @@ func TestParseSuppressions(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	if _, err := ParseSuppressions(make([]byte, maxSuppressions+1)); err == nil {
+	if _, err := ParseSuppressions(make([]byte, MaxSuppressions+1)); err == nil {
 		t.Error("a huge file is accepted")
 	}
 }
