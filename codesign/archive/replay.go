@@ -64,8 +64,10 @@ func (r *replay) ReadAt(p []byte, off int64) (int, error) {
 		}
 	}
 	if r.spans == nil && off == 0 {
-		if done, err := r.readHead(p); done || err != nil {
-			return len(p), err
+		if done, err := r.readHead(p); err != nil {
+			return 0, err
+		} else if done {
+			return len(p), nil
 		}
 	}
 	skipped, err := io.CopyN(io.Discard, r.pass, off-r.at)
