@@ -9,22 +9,27 @@ import (
 // checkClaims judges how each claim is written.
 func (s *subject) checkClaims() {
 	for _, e := range s.claims {
-		s.checkValue(e)
-		if want, wrong := wrongKind(e); wrong {
-			s.add("KR221", "%s is %s, not %s", e.Key, article(e.Value.Kind), want)
-		}
+		s.tell(valueFaults(e))
+		s.tell(kindFault(e))
 	}
 	if !s.isProgram() {
 		return // what a library claims is reported as such
 	}
-	s.checkGroups()
-	s.checkIdentity()
+	s.tell(teamFaults(s.claims, s.dir.Team))
+	b := s.owner()
+	if b == nil || b.Profile == nil || b.Info == nil {
+		return
+	}
+	s.tell(appIDFault(s.claims, s.dir.Team+"."+b.Info.Identifier))
+	if groups, _ := s.claims.Strings(keyGroups); len(groups) > 0 {
+		s.checkAppIDClaimed()
+	}
 }
 
-// checkValue looks for text that no profile can match.
-func (s *subject) checkValue(e plist.Entry) {
-	for _, rule := range valueFaults(e) {
-		s.add(rule.number, "%s: %s", e.Key, rule.seen)
+// tell adds faults of this slice.
+func (s *subject) tell(list []fault) {
+	for _, f := range list {
+		s.add(f.number, "%s", f.seen)
 	}
 }
 
@@ -37,13 +42,13 @@ func valueFaults(e plist.Entry) (out []fault) {
 	for _, t := range texts(e.Value) {
 		switch {
 		case strings.Contains(t, "$(") || strings.Contains(t, "${"):
-			out = append(out, fault{"KR209", "the value is \"" + t + "\""})
+			out = append(out, fault{"KR209", e.Key + ": the value is \"" + t + "\""})
 		case restrictedKey && strings.Contains(t, "*"):
-			out = append(out, fault{"KR210", "the value is \"" + t + "\""})
+			out = append(out, fault{"KR210", e.Key + ": the value is \"" + t + "\""})
 		}
 	}
 	if classify(e.Key) == restricted && isEmpty(e.Value) {
-		out = append(out, fault{"KR206", "the value is " + e.Value.String()})
+		out = append(out, fault{"KR206", e.Key + ": the value is " + e.Value.String()})
 	}
 	return out
 }
@@ -54,20 +59,21 @@ var kindOf = map[string]plist.Kind{
 	"application-identifier": plist.String, keyDebug: plist.Boolean,
 }
 
-// wrongKind reports a claim whose value has another type than the system reads.
-func wrongKind(e plist.Entry) (want string, wrong bool) {
+// kindFault reports a claim whose value has another type than the system reads.
+func kindFault(e plist.Entry) []fault {
 	kind, fixed := kindOf[e.Key]
 	if !fixed && strings.HasPrefix(e.Key, "com.apple.security.cs.") {
 		kind, fixed = plist.Boolean, true
 	}
-	if !fixed {
-		return "", false
+	_, isStrings := e.Value.Strings()
+	if !fixed || e.Value.Kind == kind && (kind != plist.Array || isStrings) {
+		return nil
 	}
+	want := article(kind)
 	if kind == plist.Array {
-		_, isStrings := e.Value.Strings()
-		return "an array of strings", e.Value.Kind != plist.Array || !isStrings
+		want = "an array of strings"
 	}
-	return article(kind), e.Value.Kind != kind
+	return []fault{{"KR221", e.Key + " is " + article(e.Value.Kind) + ", not " + want}}
 }
 
 func article(k plist.Kind) string {
@@ -78,38 +84,54 @@ func article(k plist.Kind) string {
 	return "a " + name
 }
 
-// checkGroups looks at the team in front of each keychain group.
-func (s *subject) checkGroups() {
-	groups, _ := s.claims.Strings(keyGroups)
-	for _, g := range groups {
-		if s.dir.Team != "" && literal(g) && !strings.HasPrefix(g, s.dir.Team+".") {
-			s.add("KR213", "the group %q is not of the signing team %q", g, s.dir.Team)
+// nameFaults judges claims by their keys alone.
+func nameFaults(claims plist.Dict) (out []fault) {
+	if claims.Bool(keyDebug) {
+		out = append(out, fault{"KR107", keyDebug + " is true"})
+	}
+	for _, key := range claims.Keys() {
+		switch classify(key) {
+		case private:
+			out = append(out, fault{"KR218", "claims \"" + key + "\""})
+		case unknown:
+			out = append(out, fault{"KR219", "claims \"" + key + "\""})
 		}
 	}
+	return out
+}
+
+// teamFaults compares the claims with the team that signs; without one there is
+// nothing to compare.
+func teamFaults(claims plist.Dict, team string) (out []fault) {
+	if team == "" {
+		return nil
+	}
+	groups, _ := claims.Strings(keyGroups)
+	for _, g := range groups {
+		if literal(g) && !strings.HasPrefix(g, team+".") {
+			out = append(out, fault{"KR213", "the group \"" + g + "\" is not of the signing team \"" + team + "\""})
+		}
+	}
+	if claimed := claims.Text(keyTeamID); literal(claimed) && claimed != team {
+		out = append(out, fault{"KR216", "claims team \"" + claimed + "\", and \"" + team + "\" signs"})
+	}
+	return out
+}
+
+// appIDFault compares the claimed application identifier with the bundle's.
+func appIDFault(claims plist.Dict, want string) []fault {
+	claimed := claims.Text(keyAppID)
+	if !literal(claimed) || strings.Contains(claimed, "*") || claimed == want {
+		return nil // a wildcard is reported as such
+	}
+	return []fault{{"KR215", "claims \"" + claimed + "\", and the bundle is \"" + want + "\""}}
 }
 
 // literal reports whether a value has its final text; one with a variable or
 // without content is reported as such.
 func literal(t string) bool { return t != "" && !strings.Contains(t, "$") }
 
-// checkIdentity compares the claimed identifiers with the signature's.
-func (s *subject) checkIdentity() {
-	team, appID := s.claims.Text(keyTeamID), s.claims.Text(keyAppID)
-	if literal(team) && s.dir.Team != "" && team != s.dir.Team {
-		s.add("KR216", "claims team %q, signed by %q", team, s.dir.Team)
-	}
-	b := s.owner()
-	if b == nil || b.Profile == nil || b.Info == nil {
-		return
-	}
-	if want := s.dir.Team + "." + b.Info.Identifier; literal(appID) && appID != want && !strings.Contains(appID, "*") {
-		s.add("KR215", "claims %q, and the bundle is %q", appID, want)
-	}
-	if groups, _ := s.claims.Strings(keyGroups); len(groups) > 0 {
-		s.checkAppIDClaimed()
-	}
-}
-
+// checkAppIDClaimed looks for the two claims that belong beside groups.
 func (s *subject) checkAppIDClaimed() {
 	var missing []string
 	for _, key := range []string{keyAppID, keyTeamID} {

@@ -24,22 +24,24 @@ func (s *subject) checkForms() {
 		s.add("KR208", "there is %s only", map[bool]string{true: "an XML form", false: "a DER form"}[hasXML])
 	}
 	for _, d := range []*entitlements.Document{e.XML, e.DER} {
+		if d != nil && d.Comments > 0 {
+			s.add("KR211", "the signed list has %d comments", d.Comments)
+		}
 		if d != nil {
-			s.checkDocument(d)
+			s.tell(documentFaults(d))
 		}
 	}
 }
 
-func (s *subject) checkDocument(d *entitlements.Document) {
-	if d.Comments > 0 {
-		s.add("KR211", "the signed list has %d comments", d.Comments)
-	}
+// documentFaults looks at what readers of such a list resolve differently.
+func documentFaults(d *entitlements.Document) (out []fault) {
 	if d.ByteMark {
-		s.add("KR211", "the signed list starts with a byte order mark")
+		out = append(out, fault{"KR211", "the list starts with a byte order mark"})
 	}
 	for _, key := range d.Duplicates {
-		s.add("KR211", "the key %q is there twice", key)
+		out = append(out, fault{"KR211", "the key \"" + key + "\" is there twice"})
 	}
+	return out
 }
 
 // checkPlace judges whether code at this place can have the claims at all.
@@ -50,17 +52,7 @@ func (s *subject) checkPlace() {
 		}
 		return
 	}
-	if s.claims.Bool(keyDebug) {
-		s.add("KR107", "%s is true", keyDebug)
-	}
-	for _, key := range s.claims.Keys() {
-		switch classify(key) {
-		case private:
-			s.add("KR218", "claims %q", key)
-		case unknown:
-			s.add("KR219", "claims %q", key)
-		}
-	}
+	s.tell(nameFaults(s.claims))
 	if keys := restrictedKeys(s.claims); len(keys) > 0 && !s.adHoc() {
 		s.checkCarrier(keys)
 	}

@@ -138,9 +138,7 @@ func (s *subject) checkCoverage() {
 	if b.Info != nil && !s.coversBundle(p, b.Info.Identifier) {
 		s.add("KR307", "it is for %s, and the bundle is %q", quoted(profileAppIDs(p)), s.dir.Team+"."+b.Info.Identifier)
 	}
-	for _, f := range claimFaults(p, s.claims, s.dir.Team) {
-		s.add(f.number, "%s", f.seen)
-	}
+	s.tell(claimFaults(p, s.claims, s.dir.Team))
 	if m := s.sig.CMS; m != nil && m.Signer != nil && !namesCertificate(p, m.Signer) {
 		s.add("KR309", "signed with %q (SHA-256 %x), and the profile names %s",
 			m.Signer.Subject.CommonName, sha256.Sum256(m.Signer.Raw), certificateNames(p))
