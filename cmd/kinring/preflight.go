@@ -200,6 +200,10 @@ func readSuppressions(name string) ([]preflight.Suppression, error) {
 // interruptible runs work that takes no context: reading files. When the context
 // ends first, the work is left to the end of the program.
 func interruptible[T any](ctx context.Context, work func() (T, error)) (T, error) {
+	var none T
+	if ctx.Err() != nil {
+		return none, interrupted(ctx)
+	}
 	type outcome struct {
 		value T
 		err   error
@@ -213,13 +217,17 @@ func interruptible[T any](ctx context.Context, work func() (T, error)) (T, error
 	case o := <-done:
 		return o.value, o.err
 	case <-ctx.Done():
-		class := kinring.ErrCancelled
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			class = kinring.ErrTimedOut
-		}
-		var none T
-		return none, &kinring.Error{Class: class, Op: "preflight", Err: ctx.Err()}
+		return none, interrupted(ctx)
 	}
+}
+
+// interrupted says whether time ran out or a person gave up.
+func interrupted(ctx context.Context) error {
+	class := kinring.ErrCancelled
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		class = kinring.ErrTimedOut
+	}
+	return &kinring.Error{Class: class, Op: "preflight", Err: ctx.Err()}
 }
 
 // printReport prints the report in the form that was asked for.

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -38,6 +39,7 @@ var fixtures = map[string]func(*testing.T) any{
 	"app": func(t *testing.T) any { return demoApp(t).Build(t) },
 	"zip": func(t *testing.T) any { return demoApp(t).Build(t).Zip(t) },
 	"tgz": func(t *testing.T) any { return demoApp(t).Build(t).TarGz(t) },
+	"dmg": func(*testing.T) any { return append(make([]byte, 512), "koly"+strings.Repeat("\x00", 508)...) },
 	"profile": func(t *testing.T) any {
 		return signfixture.Profile{AppID: "org.kinring.demo"}.Encode(t)
 	},

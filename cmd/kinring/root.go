@@ -81,7 +81,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err.Error()) })
 	root.AddCommand(
 		a.initCommand(), a.getCommand(), a.setCommand(), a.deleteCommand(), a.listCommand(),
-		a.statusCommand(), a.preflightCommand(), a.doctorCommand(), a.demoCommand(), a.versionCommand(),
+		a.statusCommand(), a.preflightCommand(), a.entitlementsCommand(), a.wrapCommand(), a.doctorCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	return root
 }

@@ -127,6 +127,9 @@ func (p *Plan) builderSwitches(c, mac config) {
 			p.fault("KR707", p.Name, "%s is a program that can change what is signed", key)
 		}
 	}
+	if c["extends"] != nil {
+		p.fault("KR707", p.Name, "extends names another configuration, which was not read")
+	}
 }
 
 // forge reads electron-forge's configuration: what it hands to osx-sign.

@@ -168,6 +168,31 @@ func hasRule(r *Report, rule string) bool {
 	return false
 }
 
+// TestConfigurationsThatArePrograms: what only the tool itself can evaluate is
+// told, and is no error.
+func TestConfigurationsThatArePrograms(t *testing.T) {
+	k := newKit(t)
+	for name, f := range map[string]planFixture{
+		"hook":             {"", "electron-builder.yml", k.builder("  sign: ./sign.js\n")},
+		"extended":         {"", "electron-builder.yml", k.builder("extends: base.yml\n")},
+		"options for file": {"", "forge.json", k.forge(`, "osxSign": {}`)},
+		"true":             {"", "forge.json", k.forge(`, "osxSign": true`)},
+		"typescript":       {"", "forge.config.ts", map[string]string{}},
+	} {
+		if r := k.plan(f, options()); !hasRule(r, "KR707") || r.Failed() {
+			t.Errorf("%s: %s", name, describe(r))
+		}
+	}
+	unsigned := planFixture{"", "forge.json", k.forge("")}
+	if r := k.plan(unsigned, options()); !hasRule(r, "KR706") {
+		t.Errorf("without osxSign: %s", describe(r))
+	}
+	inherited := planFixture{"", "forge.json", k.forge(`, "osxSign": {"entitlements": "app.plist", "provisioningProfile": "app.profile"}`)}
+	if r := k.plan(inherited, options()); !hasRule(r, "KR703") {
+		t.Errorf("nested code gets the app's file: %s", describe(r))
+	}
+}
+
 func TestPlanRefusesWhatItCannotRead(t *testing.T) {
 	files := map[string]string{
 		"schema.toml":  "schema = 2",
