@@ -45,7 +45,7 @@ func (r *Ring) GetKey(ctx context.Context, key store.Key) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	return Value{reading.Value, reading.Provenance, reading.Source, reading.Revision, reading.Generation}, nil
+	return valueOf(reading), nil
 }
 
 // fromEnv returns the value that the environment overrides a key with.
@@ -73,6 +73,7 @@ func (r *Ring) SetKey(ctx context.Context, key store.Key, value []byte) (Revisio
 	ctx, cancel := r.budgeted(ctx)
 	defer cancel()
 	w, err := r.engine.Set(ctx, key, store.NewValue(value))
+	r.changes.tell(key)
 	return w.Revision, err
 }
 
@@ -94,7 +95,9 @@ func (r *Ring) DeleteKey(ctx context.Context, key store.Key) (existed bool, err 
 	if err := r.ready(ctx); err != nil {
 		return false, store.At(err, "delete", "", key)
 	}
-	return r.engine.Delete(ctx, key)
+	existed, err = r.engine.Delete(ctx, key)
+	r.changes.tell(key)
+	return existed, err
 }
 
 // ready opens the shared store. A ring that cannot open it, say because of a
@@ -153,7 +156,10 @@ type Status struct {
 	Family string
 	Policy coexist.Policy
 	Store  StoreStatus
-	Keys   []NamedStatus
+	// Migration is how far the last migration came; nil if there was none or it
+	// cannot be told.
+	Migration *Progress
+	Keys      []NamedStatus
 	// Incomplete lists the stores whose keys could not be named.
 	Incomplete []coexist.Unlisted
 }
@@ -180,11 +186,17 @@ func (r *Ring) StatusOf(ctx context.Context, keys ...store.Key) (Status, error) 
 	defer cancel()
 	st := Status{Family: r.family.Name, Policy: r.policy, Store: r.storeStatus(ctx)}
 	overview, err := r.engine.Status(ctx, false, keys...)
+	if err != nil {
+		return st, err
+	}
 	st.Incomplete = overview.Incomplete
+	if p, ran, err := r.engine.Migrated(ctx); err == nil && ran {
+		st.Migration = &p
+	}
 	for _, k := range overview.Keys {
 		st.Keys = append(st.Keys, NamedStatus{r.family.KeyName(k.Key), k})
 	}
-	return st, err
+	return st, nil
 }
 
 func (r *Ring) storeStatus(ctx context.Context) StoreStatus {

@@ -25,6 +25,7 @@ type Ring struct {
 	shared  *sharedStore
 	sources []coexist.Source
 	engine  *coexist.Engine
+	changes changes
 }
 
 // Open returns a ring for a family. It refuses at once a profile or a policy
@@ -96,6 +97,8 @@ func (r *Ring) openEngine() error {
 		Traits:   r.traits,
 		Queue:    &fifo.Queue{},
 		Memory:   &stamps{},
+		Leases:   leases{r.shared},
+		Grace:    r.grace,
 		Random:   func(b []byte) error { _, err := rand.Read(b); return err },
 		Notify:   r.noticed,
 	})
@@ -104,7 +107,7 @@ func (r *Ring) openEngine() error {
 
 func (r *Ring) traits(key store.Key) coexist.Traits {
 	_, k := r.family.Describe(key)
-	return coexist.Traits{LegacyOnly: !r.family.Shared(key), Check: k.CheckValue()}
+	return coexist.Traits{LegacyOnly: !r.family.Shared(key), Rotates: k.Rotates, Check: k.CheckValue()}
 }
 
 // noticed passes a notice on to the logger and to the program.

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -319,5 +321,127 @@ func TestBadNames(t *testing.T) {
 	}
 	if n := f.driver.shared.Count(storetest.AnyVerb); n != 0 {
 		t.Errorf("bad names reached the store %d times", n)
+	}
+}
+
+// TestWatch: this ring's writes and another ring's are told, and the sequence
+// ends with its context.
+func TestWatch(t *testing.T) {
+	f := newFixture(t)
+	ring, other := f.open(), f.open()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	steps := []func() error{
+		func() error { _, err := ring.Set(t.Context(), "auth", []byte(`"1"`)); return err },
+		func() error { _, err := other.Set(t.Context(), "auth", []byte(`"2"`)); return err },
+		func() error { _, err := other.Delete(t.Context(), "auth"); return err },
+	}
+	var present []bool
+	for event := range ring.Watch(ctx, "auth") {
+		if event.Err != nil {
+			t.Fatal(event.Err)
+		}
+		present = append(present, event.Present)
+		if len(present) > len(steps) {
+			break
+		}
+		if err := steps[len(present)-1](); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []bool{false, true, true, false}; !slices.Equal(present, want) {
+		t.Errorf("told of %v, want %v", present, want)
+	}
+	cancel()
+	for event := range ring.Watch(ctx, "auth") {
+		t.Errorf("an ended context tells of %v", event)
+	}
+}
+
+// TestUpdate (I11): the function begins with the newest value, an older build's
+// too, and its result reaches the older build.
+func TestUpdate(t *testing.T) {
+	f := newFixture(t)
+	f.olderSignsIn(`{"n":1}`)
+	p := notes(f.dir)
+	key := p.Keys["auth"]
+	key.Rotates = true
+	p.Keys["auth"] = key
+	ring, err := kinring.Open(t.Context(), p, kinring.WithStore(f.driver), kinring.WithStateDir(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type login struct{ N int }
+	bump := func(_ context.Context, l login, found bool) (login, error) {
+		if !found {
+			t.Error("no value")
+		}
+		return login{l.N + 1}, nil
+	}
+	for want := 2; want < 5; want++ {
+		if err := kinring.UpdateJSON(t.Context(), ring, "auth", bump); err != nil {
+			t.Fatal(err)
+		}
+		got, err := kinring.GetJSON[login](t.Context(), ring, "auth")
+		if err != nil || got.N != want {
+			t.Errorf("got %v, %v; want %d", got, err, want)
+		}
+		if data, _ := os.ReadFile(filepath.Join(f.dir, "auth.json")); !strings.Contains(string(data), strconv.Itoa(want)) {
+			t.Errorf("the older build has %s, want %d", data, want)
+		}
+	}
+	f.olderSignsIn(`{"n":41}`)
+	if err := kinring.UpdateJSON(t.Context(), ring, "auth", bump); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := kinring.GetJSON[login](t.Context(), ring, "auth"); got.N != 42 {
+		t.Errorf("the older build's newer value was not the beginning: %v", got)
+	}
+}
+
+// TestUpdateKeepsItsResult (I11): a result that cannot be written is in the
+// error, with the lease, and can be written later.
+func TestUpdateKeepsItsResult(t *testing.T) {
+	f := newFixture(t)
+	ring := f.open()
+	if _, err := ring.Set(t.Context(), "auth", []byte(`"1"`)); err != nil {
+		t.Fatal(err)
+	}
+	f.driver.shared.InjectNext(storetest.VerbPut, storetest.FailBefore(store.ErrLocked))
+	_, err := ring.Update(t.Context(), "auth", func(context.Context, kinring.Current) ([]byte, error) { return []byte(`"2"`), nil })
+	var unsaved *kinring.Unsaved
+	if !errors.As(err, &unsaved) || !errors.Is(err, kinring.ErrLocked) || strings.Contains(err.Error(), `"2"`) {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := unsaved.Retry(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := ring.Get(t.Context(), "auth"); err != nil || string(v.Bytes()) != `"2"` {
+		t.Errorf("after Retry: %s, %v", v.Bytes(), err)
+	}
+}
+
+// TestUpdateFailsWithoutHarm: a function that fails or keeps changes nothing.
+func TestUpdateFailsWithoutHarm(t *testing.T) {
+	f := newFixture(t)
+	ring := f.open()
+	first, err := ring.Set(t.Context(), "auth", []byte(`"1"`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	boom := errors.New("boom")
+	for _, want := range []error{boom, nil} {
+		_, err := ring.Update(t.Context(), "auth", func(context.Context, kinring.Current) ([]byte, error) {
+			if want == nil {
+				return nil, kinring.Keep
+			}
+			return nil, want
+		})
+		if !errors.Is(err, want) {
+			t.Errorf("got %v, want %v", err, want)
+		}
+		if v, err := ring.Get(t.Context(), "auth"); err != nil || v.Revision != first {
+			t.Errorf("the value was replaced: %v, %v", v.Revision, err)
+		}
 	}
 }

@@ -16,6 +16,7 @@ const sharedPart = "shared"
 // whether there was a value anywhere. Both are always attempted; if something
 // failed the error is ErrPartial, and calling Delete again finishes the rest.
 func (e *Engine) Delete(ctx context.Context, key store.Key) (existed bool, err error) {
+	e.bulk(ctx)
 	err = e.do(ctx, "delete", key, func(ctx context.Context) error {
 		existed, err = e.delete(ctx, key)
 		return err
@@ -45,7 +46,9 @@ func (p *parts) note(name string, err error) {
 		return
 	}
 	p.missing = append(p.missing, name)
-	if p.cause == nil {
+	// If nothing was done the cause is the answer, and "nothing happened" is not
+	// true of a part that may yet happen.
+	if p.cause == nil || store.ClassOf(err) == store.ErrOutcomeUnknown {
 		p.cause = err
 	}
 }
@@ -119,9 +122,19 @@ func (e *Engine) putMarker(ctx context.Context, d *deletion, over store.Item, ab
 		cond = store.Absent()
 	}
 	var err error
-	d.marker, err = e.writeMarker(ctx, d.key, over.Record.Generation+1, d.printer,
-		agreed(d.printer, d.key, e.sources(d.key), d.seen), cond)
+	d.marker, err = e.writeMarker(ctx, d.key, over.Record.Generation+1, d.printer, e.atDeletion(d, over.Record), cond)
 	return err
+}
+
+// atDeletion returns what each source held when the key was deleted. A mirror
+// that was announced and may still land is carried on, so that it never passes
+// for a new sign-in.
+func (e *Engine) atDeletion(d *deletion, before store.Record) []store.Agreement {
+	now := agreed(d.printer, d.key, e.sources(d.key), d.seen)
+	for i := range now {
+		now[i].Pending = d.printer.recall(before, now[i].Source).Pending
+	}
+	return now
 }
 
 func (e *Engine) writeMarker(ctx context.Context, key store.Key, generation uint64, p *printer, sources []store.Agreement, cond store.Condition) (store.Item, error) {
@@ -136,16 +149,22 @@ func (e *Engine) writeMarker(ctx context.Context, key store.Key, generation uint
 // mark puts a marker over a shared value that an older build signed out of,
 // without touching legacy. Of the source that showed the sign-out the marker
 // says what was seen then: what is there by now may be a new sign-in, which must
-// not pass as the value that was deleted.
+// not pass as the value that was deleted. A source that cannot be read may hold
+// the value still, and ends the attempt.
 func (e *Engine) mark(ctx context.Context, p *printer, key store.Key, over store.Item, gone sighting) error {
 	if err := writable(over); err != nil {
 		return err
 	}
-	seen := e.lookAll(ctx, key)
-	for i := range seen {
-		if seen[i].source.Name == gone.source.Name {
-			seen[i] = gone
+	var seen []sighting
+	for _, src := range e.sources(key) {
+		s := gone
+		if src.Name != gone.source.Name {
+			s = e.look(ctx, src, key)
 		}
+		if s.err != nil {
+			return s.err
+		}
+		seen = append(seen, s)
 	}
 	_, err := e.writeMarker(ctx, key, over.Record.Generation+1, p,
 		agreed(p, key, e.sources(key), seen), store.Match(over.Revision))
@@ -184,7 +203,7 @@ func (e *Engine) deleteLegacy(ctx context.Context, d *deletion) {
 // carries what they held, which is enough to keep the value deleted but would
 // mistake a later sign-in with the very same value for it.
 func (e *Engine) complete(ctx context.Context, d *deletion) {
-	now := agreed(d.printer, d.key, e.sources(d.key), d.seen)
+	now := e.atDeletion(d, d.marker.Record)
 	if slices.Equal(now, d.marker.Record.Sources) {
 		return
 	}

@@ -29,6 +29,9 @@ import (
 type Traits struct {
 	// LegacyOnly: the key is not shared; the legacy sources are its store.
 	LegacyOnly bool
+	// Rotates: each use of the value may replace it, so that older builds must get
+	// to know the new one as long as they hold the key.
+	Rotates bool
 	// Check refuses a value that cannot be one of this key; nil accepts all.
 	Check func(value []byte) error
 }
@@ -59,6 +62,24 @@ type Queue interface {
 	Do(ctx context.Context, key store.Key, op func(context.Context) error) error
 }
 
+// Lease is the right to replace one key, held for the whole family on this
+// machine.
+type Lease interface {
+	// Interrupted reports whether the holder before ended while its function ran.
+	Interrupted() bool
+	// Begin notes, so that it outlives this process, that a function is about to
+	// run.
+	Begin() error
+	// Release gives the lease back, with the note.
+	Release() error
+}
+
+// Leases hands out leases, one a key at a time. A lease ends with the process
+// that holds it, however that ends.
+type Leases interface {
+	Hold(ctx context.Context, key store.Key) (Lease, error)
+}
+
 // Memory keeps, for the life of an engine, the stamp that each source had when
 // the engine last compared it. It may be used by several operations at once.
 type Memory interface {
@@ -79,17 +100,20 @@ type NoticeKind string
 
 // The kinds of notice.
 const (
-	NoticeBackfilled     NoticeKind = "backfilled"      // a legacy value was copied into the shared store
-	NoticeBackfillFailed NoticeKind = "backfill-failed" // it could not be; the legacy value was returned
-	NoticeAdopted        NoticeKind = "adopted"         // a sign-in by an older build revived a deleted key
-	NoticeFastForwarded  NoticeKind = "fast-forwarded"  // an older build's newer value was taken over
-	NoticeOlderWrote     NoticeKind = "older-wrote"     // an older build wrote; the policy only reports it
-	NoticeDiverged       NoticeKind = "diverged"        // both wrote since they last agreed
-	NoticeOlderSignedOut NoticeKind = "older-signed-out"
-	NoticeUnverified     NoticeKind = "unverified"   // the shared store is out of reach; the legacy value was returned
-	NoticeFallback       NoticeKind = "fallback"     // the shared store failed; the legacy value was returned
-	NoticeLookFailed     NoticeKind = "look-failed"  // a legacy source could not be compared
-	NoticeFinishFailed   NoticeKind = "mark-pending" // a deletion is done but its marker could not be completed
+	NoticeBackfilled      NoticeKind = "backfilled"      // a legacy value was copied into the shared store
+	NoticeBackfillFailed  NoticeKind = "backfill-failed" // it could not be; the legacy value was returned
+	NoticeAdopted         NoticeKind = "adopted"         // a sign-in by an older build revived a deleted key
+	NoticeFastForwarded   NoticeKind = "fast-forwarded"  // an older build's newer value was taken over
+	NoticeOlderWrote      NoticeKind = "older-wrote"     // an older build wrote; the policy only reports it
+	NoticeDiverged        NoticeKind = "diverged"        // both wrote since they last agreed
+	NoticeOlderSignedOut  NoticeKind = "older-signed-out"
+	NoticeUnverified      NoticeKind = "unverified"       // the shared store is out of reach; the legacy value was returned
+	NoticeFallback        NoticeKind = "fallback"         // the shared store failed; the legacy value was returned
+	NoticeLookFailed      NoticeKind = "look-failed"      // a legacy source could not be compared
+	NoticeFinishFailed    NoticeKind = "mark-pending"     // a deletion is done but its marker could not be completed
+	NoticeMirrorFailed    NoticeKind = "mirror-failed"    // an older build could not be given a new value
+	NoticeMigrationFailed NoticeKind = "migration-failed" // some keys could not be migrated on the first operation
+	NoticeInterrupted     NoticeKind = "interrupted"      // an Update before this one ended inside its function
 )
 
 // Config is what an engine is made of. Shared, Policy and Queue are required.
@@ -108,6 +132,11 @@ type Config struct {
 	// Memory lets a Get pass over sources that did not change; nil compares every
 	// time.
 	Memory Memory
+	// Leases are needed by Update only.
+	Leases Leases
+	// Grace returns a context in which a result that must not be lost can still be
+	// saved after ctx has ended. Update needs it.
+	Grace func(ctx context.Context) (context.Context, context.CancelFunc)
 	// Random fills its argument with random bytes. It is used once in the life
 	// of a shared store that cannot derive a fingerprint key.
 	Random func([]byte) error
@@ -120,6 +149,7 @@ type Config struct {
 type Engine struct {
 	Config
 	printer atomic.Pointer[printer]
+	bulked  atomic.Bool // the migration of the first operation is done with
 }
 
 // New returns an engine, or refuses a policy that the shared store cannot
@@ -146,9 +176,8 @@ func feasible(c Config) error {
 		return &store.Error{Class: store.ErrUnsupported, Op: "open", Store: info.Kind, Detail: what, Remedy: remedy}
 	}
 	switch caps := info.Capabilities; {
-	case c.Policy.Writes == DualWrite || c.Policy.BulkMigrate != BulkNever:
-		return refuse("this build does not write to legacy sources: it knows neither dual-write nor bulk migration",
-			"use the preset shared-only or default")
+	case c.Policy.Writes == DualWrite && c.Leases == nil:
+		return refuse("dual writes need leases, or two programs would mirror past each other", "open the family with leases")
 	case caps.ReadOnly:
 		return refuse("the shared store is read-only", "choose one that can be written")
 	case !caps.Records:
@@ -220,6 +249,9 @@ func writable(item store.Item) error {
 func isMarker(item store.Item) bool {
 	return item.Record.Kind == store.KindMarker && item.Value.Len() == 0
 }
+
+// Holds reports whether a shared item is a value, and not a marker.
+func Holds(item store.Item) bool { return !isMarker(item) }
 
 func (e *Engine) notify(kind NoticeKind, key store.Key, source string, err error) {
 	e.Notify(Notice{Kind: kind, Key: key, Source: source, Err: err})

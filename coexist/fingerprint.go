@@ -69,7 +69,10 @@ func (p *printer) digest(key store.Key, v store.Value) store.Fingerprint {
 // printer. What another key made says nothing.
 func (p *printer) recall(r store.Record, source string) store.Agreement {
 	a := r.Agreement(source)
-	if a.Kind == store.Held && (p.key == nil || r.KeyID != p.id) {
+	if p.key != nil && r.KeyID == p.id {
+		return a
+	}
+	if a.Kind == store.Held || a.Pending != "" {
 		return store.Agreement{Source: source}
 	}
 	return a

@@ -33,6 +33,7 @@ type Reading struct {
 // Get returns the value of a key, or ErrNotFound if every store that could hold
 // it was read and none does.
 func (e *Engine) Get(ctx context.Context, key store.Key) (Reading, error) {
+	e.bulk(ctx)
 	var r Reading
 	err := e.do(ctx, "get", key, func(ctx context.Context) error {
 		return again(ctx, func() (err error) {
@@ -193,16 +194,17 @@ func (e *Engine) newSignIn(ctx context.Context, p *printer, key store.Key, r sto
 }
 
 // changed reports whether a sighting of a value differs from what was known of
-// its source before. Without fingerprints nothing differs.
+// its source before, and from what kinring itself was about to write there.
+// Without fingerprints nothing differs.
 func (p *printer) changed(key store.Key, s sighting, then store.Agreement) bool {
-	switch then.Kind {
-	case store.AbsentThere, store.Pruned:
-		return true
-	case store.Held:
-		fp := p.seen(key, s.source, s.value)
+	fp := p.seen(key, s.source, s.value)
+	switch {
+	case then.Kind == store.Unknown || then.Pending != "" && fp == then.Pending:
+		return false
+	case then.Kind == store.Held:
 		return fp != "" && fp != then.Fingerprint
 	}
-	return false
+	return true
 }
 
 // adopt puts an older build's new sign-in over the marker.

@@ -14,6 +14,7 @@ type sighting struct {
 	inactive bool
 	present  bool
 	value    store.Value
+	revision store.Revision
 	err      error // why it could not be told
 }
 
@@ -35,7 +36,7 @@ func (e *Engine) look(ctx context.Context, src Source, key store.Key) sighting {
 	if err == nil {
 		err = e.check(key, item.Value)
 	}
-	s.present, s.value, s.err = err == nil, item.Value, store.At(err, "", src.Name, key)
+	s.present, s.value, s.revision, s.err = err == nil, item.Value, item.Revision, store.At(err, "", src.Name, key)
 	return s
 }
 

@@ -45,6 +45,7 @@ type Listing struct {
 // List names the family's keys without reading a value. If a store could not be
 // listed, the error is ErrPartial and the listing holds what the others named.
 func (e *Engine) List(ctx context.Context) (Listing, error) {
+	e.bulk(ctx)
 	l := lister{keys: map[store.Key]*Listed{}, marked: map[store.Key]bool{}}
 	l.shared(ctx, e)
 	for _, src := range e.Sources {

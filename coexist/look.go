@@ -78,29 +78,46 @@ func (e *Engine) doubtful(key store.Key, item store.Item, s sighting) Reading {
 	return r
 }
 
+// judgement is what a source shows beside a shared value and their record.
+type judgement int
+
+const (
+	nothingNew judgement = iota // the source holds what is known of it, or the shared value
+	olderOut                    // what both held is gone from the source
+	olderAlone                  // an older build wrote, and no new build did
+	bothWrote                   // both wrote since they last agreed
+)
+
+// judge is the three-way comparison of shared value, source and record.
+func (p *printer) judge(key store.Key, item store.Item, s sighting, then store.Agreement) judgement {
+	ours := p.seen(key, s.source, item.Value)
+	switch {
+	case !s.present && then.Kind == store.Held:
+		return olderOut
+	case !s.present || !p.changed(key, s, then) || ours == p.seen(key, s.source, s.value):
+		return nothingNew
+	case then.Kind == store.Held && ours == then.Fingerprint:
+		return olderAlone
+	}
+	return bothWrote
+}
+
 // compare acts on what a source shows beside a shared value. It reports whether
 // that settles the answer.
 func (e *Engine) compare(ctx context.Context, p *printer, key store.Key, item store.Item, s sighting, then store.Agreement) (Reading, bool, error) {
-	if !s.present {
+	switch p.judge(key, item, s, then) {
+	case olderOut:
 		return e.olderSignedOut(ctx, p, key, item, s, then)
-	}
-	if !p.changed(key, s, then) {
-		return Reading{}, false, nil
-	}
-	ours := p.seen(key, s.source, item.Value)
-	if ours == p.seen(key, s.source, s.value) {
-		return Reading{}, false, nil
-	}
-	if then.Kind != store.Held || ours != then.Fingerprint {
+	case bothWrote:
 		e.notify(NoticeDiverged, key, s.source.Name, nil)
-		return Reading{}, false, nil
-	}
-	if e.Policy.FastForward != Auto {
+	case olderAlone:
+		if e.Policy.FastForward == Auto {
+			r, err := e.fastForward(ctx, p, key, item, s)
+			return r, true, err
+		}
 		e.notify(NoticeOlderWrote, key, s.source.Name, nil)
-		return Reading{}, false, nil
 	}
-	r, err := e.fastForward(ctx, p, key, item, s)
-	return r, true, err
+	return Reading{}, false, nil
 }
 
 // fastForward takes over a value that an older build wrote while no new build
@@ -120,7 +137,7 @@ func (e *Engine) fastForward(ctx context.Context, p *printer, key store.Key, ite
 
 // olderSignedOut acts on an older build's own sign-out.
 func (e *Engine) olderSignedOut(ctx context.Context, p *printer, key store.Key, item store.Item, s sighting, then store.Agreement) (Reading, bool, error) {
-	if then.Kind != store.Held || e.Policy.OlderSignout == SignoutIgnore {
+	if e.Policy.OlderSignout == SignoutIgnore {
 		return Reading{}, false, nil
 	}
 	e.notify(NoticeOlderSignedOut, key, s.source.Name, nil)

@@ -13,18 +13,18 @@ type Written struct {
 	Generation uint64
 }
 
-// Set writes a value to the shared store, over whatever is there. Older builds
-// keep the value that they have.
+// Set writes a value to the shared store, over whatever is there. Under
+// dual-write the older build gets it too; otherwise it keeps the value it has.
 func (e *Engine) Set(ctx context.Context, key store.Key, value store.Value) (Written, error) {
+	e.bulk(ctx)
 	var w Written
 	err := e.do(ctx, "set", key, func(ctx context.Context) error {
 		if err := e.acceptable(key, value); err != nil {
 			return err
 		}
-		return again(ctx, func() (err error) {
-			w, err = e.set(ctx, key, value)
-			return err
-		})
+		var err error
+		w, err = e.set(ctx, key, value)
+		return err
 	})
 	return w, err
 }
@@ -49,27 +49,61 @@ func (e *Engine) acceptable(key store.Key, value store.Value) error {
 }
 
 func (e *Engine) set(ctx context.Context, key store.Key, value store.Value) (Written, error) {
+	if e.Policy.Writes == DualWrite && len(e.sources(key)) > 0 {
+		return e.setDual(ctx, key, value)
+	}
+	var w Written
+	err := again(ctx, func() error {
+		item, err := e.putShared(ctx, key, value, "")
+		w = Written{Revision: item.Revision, Generation: item.Record.Generation}
+		return err
+	})
+	return w, err
+}
+
+// putShared is one attempt to write a value to the shared store, over whatever
+// is there. It announces the value for the source that it is about to be
+// mirrored to; an empty name is none.
+func (e *Engine) putShared(ctx context.Context, key store.Key, value store.Value, mirroredTo string) (store.Item, error) {
 	over, err := e.Shared.Get(ctx, key)
-	absent := errors.Is(err, store.ErrNotFound)
-	if err != nil && !absent {
-		return Written{}, err
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return store.Item{}, err
 	}
 	if err := writable(over); err != nil {
-		return Written{}, err
+		return store.Item{}, err
 	}
 	p, err := e.prints(ctx, true)
 	if err != nil {
-		return Written{}, err
+		return store.Item{}, err
 	}
+	item, cond := e.successor(ctx, p, key, value, over, func(a store.Agreement) bool { return a.Source == mirroredTo })
+	item.Revision, err = e.Shared.Put(ctx, key, item, cond)
+	return item, err
+}
+
+// successor returns the item that puts a value over another one, the zero Item
+// if there is none, and the condition under which it may. Sources for which
+// announced holds are about to be given the value too: the record says so, and
+// whoever finds it there after a crash knows that no older build wrote it.
+func (e *Engine) successor(ctx context.Context, p *printer, key store.Key, value store.Value, over store.Item, announced func(store.Agreement) bool) (store.Item, store.Condition) {
 	cond, sources := store.Match(over.Revision), inherit(p, over.Record, e.sources(key))
-	if absent {
+	again := repeats(p, key, value, sources, e.sources(key))
+	switch {
+	case over.Revision == "":
 		cond, sources = store.Absent(), e.glance(ctx, p, key)
-	} else if repeats(p, key, value, sources, e.sources(key)) {
+	case again && isMarker(over):
+		// What legacy still holds is left over from a deletion that may yet finish;
+		// when it goes, no older build will have signed out.
+		sources = agreed(p, key, e.sources(key), nil)
+	case again:
 		sources = e.glance(ctx, p, key)
 	}
-	next := over.Record.Generation + 1
-	rev, err := e.Shared.Put(ctx, key, store.Item{Value: value, Record: record(p, key, value, next, sources)}, cond)
-	return Written{Revision: rev, Generation: next}, err
+	for i, src := range e.sources(key) {
+		if announced(sources[i]) {
+			sources[i].Pending = p.seen(key, src, value)
+		}
+	}
+	return store.Item{Value: value, Record: record(p, key, value, over.Record.Generation+1, sources)}, cond
 }
 
 // repeats reports whether a value is what a source last agreed on. Written over

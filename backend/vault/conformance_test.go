@@ -64,13 +64,12 @@ func hold(t testing.TB, s store.Store) (release func()) {
 	if err := other.exec("BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)
 	}
-	var taken []*conn
 	for range maxReaders {
-		taken = append(taken, <-f.idle)
+		f.slots <- struct{}{}
 	}
 	return func() {
-		for _, n := range taken {
-			f.idle <- n
+		for range maxReaders {
+			<-f.slots
 		}
 		if err := other.exec("ROLLBACK"); err != nil {
 			t.Error(err)
@@ -96,7 +95,7 @@ func sqlExec(t testing.TB, path, query string, args ...any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.exec(query, args...); err != nil {
+	if err := n.script(query, args...); err != nil {
 		t.Error(err)
 	}
 	if err := n.close(); err != nil {

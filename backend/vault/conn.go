@@ -2,8 +2,9 @@ package vault
 
 import (
 	"context"
-	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"io"
 
 	"github.com/kinring/kinring/store"
 	"modernc.org/sqlite"
@@ -15,65 +16,150 @@ import (
 var background = context.Background()
 
 // conn is one connection with its statements. It is used by one goroutine at a
-// time.
+// time. It speaks to the driver itself, because database/sql keeps connections
+// open, and opens new ones, by rules of its own: here it is a matter of
+// correctness which connections a process has.
 type conn struct {
-	db    *sql.DB
-	c     *sql.Conn
-	full  *sql.Stmt
-	state *sql.Stmt
+	c     driver.Conn
+	stmts map[string]statement // by their text
 }
 
+// statement is what the driver's statements are.
+type statement interface {
+	driver.Stmt
+	driver.StmtExecContext
+	driver.StmtQueryContext
+}
+
+// openConn opens a connection to a vault.
 func openConn(path string, how access) (*conn, error) {
-	db, c, err := connect(path, how)
-	if err != nil {
-		return nil, err
+	n, err := dial(path, how)
+	if err != nil || how != accessWrite {
+		return n, err
 	}
-	n := &conn{db: db, c: c}
-	if how == accessWrite {
-		err = n.keepLog()
-	}
-	if err != nil {
+	// A quiet reader needs the companions and may make nothing, so they stay in
+	// place when the last connection closes.
+	if _, err := n.c.(sqlite.FileControl).FileControlPersistWAL("main", 1); err != nil {
 		n.close()
 		return nil, err
 	}
 	return n, nil
 }
 
-func (n *conn) close() error {
-	var errs []error
-	for _, s := range []*sql.Stmt{n.full, n.state} {
-		if s != nil {
-			errs = append(errs, s.Close())
-		}
+// dial opens a connection as it is.
+func dial(path string, how access) (*conn, error) {
+	c, err := (&sqlite.Driver{}).Open(dsn(path, how))
+	if err != nil {
+		return nil, err
 	}
-	return errors.Join(append(errs, n.c.Close(), n.db.Close())...)
+	return &conn{c: c, stmts: map[string]statement{}}, nil
 }
 
-// keepLog leaves the log and the file of shared memory in place when the last
-// connection closes, because a quiet reader needs them and may make nothing.
-func (n *conn) keepLog() error {
-	return n.c.Raw(func(c any) error {
-		_, err := c.(sqlite.FileControl).FileControlPersistWAL("main", 1)
-		return err
-	})
+// close ends the statements first: SQLite does not let go of its files before.
+func (n *conn) close() error {
+	var errs []error
+	for _, s := range n.stmts {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(append(errs, n.c.Close())...)
 }
 
 // prepared returns a statement, prepared at its first use: before that nobody
 // knows whether the file has the tables of this format.
-func (n *conn) prepared(s **sql.Stmt, query string) (*sql.Stmt, error) {
-	if *s != nil {
-		return *s, nil
+func (n *conn) prepared(query string) (statement, error) {
+	if s, ok := n.stmts[query]; ok {
+		return s, nil
 	}
-	p, err := n.c.PrepareContext(background, query)
-	if err == nil {
-		*s = p
+	p, err := n.c.Prepare(query)
+	if err != nil {
+		return nil, err
 	}
-	return p, err
+	s := p.(statement)
+	n.stmts[query] = s
+	return s, nil
 }
 
-func (n *conn) exec(query string, args ...any) error {
-	_, err := n.c.ExecContext(background, query, args...)
+func named(args []any) []driver.NamedValue {
+	out := make([]driver.NamedValue, len(args))
+	for i, a := range args {
+		out[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
+	}
+	return out
+}
+
+// script runs statements that are run once.
+func (n *conn) script(query string, args ...any) error {
+	_, err := n.c.(driver.ExecerContext).ExecContext(background, query, named(args))
 	return err
+}
+
+// exec runs a statement that is run again and again. Its arguments are what the
+// driver takes as they are: int64 and []byte.
+func (n *conn) exec(query string, args ...any) error {
+	s, err := n.prepared(query)
+	if err != nil {
+		return err
+	}
+	_, err = s.ExecContext(background, named(args))
+	return err
+}
+
+// query runs a statement and calls f with every row of its result.
+func (n *conn) query(query string, args []any, f func(columns) error) error {
+	s, err := n.prepared(query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.QueryContext(background, named(args))
+	if err != nil {
+		return err
+	}
+	into := make(columns, len(rows.Columns()))
+	for err == nil {
+		if err = rows.Next(into); err == nil {
+			err = f(into)
+		}
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	if closing := rows.Close(); err == nil {
+		err = closing
+	}
+	return err
+}
+
+// columns is one row of a result.
+type columns []driver.Value
+
+// errType is the error for a value of a type that its column cannot have. The
+// same bytes as text, say, would not be found by a search for a blob.
+var errType = &store.Error{Class: store.ErrCorrupt, Detail: "the vault's file is damaged: a column has another type", Remedy: restoring}
+
+func (c columns) blob(i int) ([]byte, error) {
+	b, ok := c[i].([]byte)
+	if !ok {
+		return nil, errType
+	}
+	return b, nil
+}
+
+func (c columns) integer(i int) (int64, error) {
+	n, ok := c[i].(int64)
+	if !ok {
+		return 0, errType
+	}
+	return n, nil
+}
+
+// number returns the integer that a PRAGMA gives.
+func (n *conn) number(pragma string) (int64, error) {
+	var number int64
+	err := n.query("PRAGMA "+pragma, nil, func(c columns) (err error) {
+		number, err = c.integer(0)
+		return err
+	})
+	return number, err
 }
 
 // transaction runs f on one snapshot of the vault.
@@ -86,112 +172,4 @@ func (n *conn) transaction(f func() error) error {
 		err = rollback
 	}
 	return err
-}
-
-// row returns the row at an address, and whether there is one.
-func (n *conn) row(id []byte) (row, bool, error) {
-	r := row{id: id}
-	query, err := n.prepared(&n.full, "SELECT revision, generation, kind, meta, value FROM items WHERE id = ?")
-	if err != nil {
-		return r, false, err
-	}
-	err = query.QueryRowContext(background, id).Scan(&r.revision, &r.generation, &r.kind, &r.meta, &r.value)
-	return found(r, err)
-}
-
-// rowWithoutValue is row for those who need not read the value.
-func (n *conn) rowWithoutValue(id []byte) (row, bool, error) {
-	r := row{id: id}
-	err := n.c.QueryRowContext(background, "SELECT revision, generation, kind, meta FROM items WHERE id = ?", id).
-		Scan(&r.revision, &r.generation, &r.kind, &r.meta)
-	return found(r, err)
-}
-
-func found(r row, err error) (row, bool, error) {
-	if errors.Is(err, sql.ErrNoRows) {
-		return r, false, nil
-	}
-	return r, err == nil, err
-}
-
-// census returns the sealed census.
-func (n *conn) census() ([]byte, error) {
-	query, err := n.prepared(&n.state, "SELECT box FROM state WHERE one = 1")
-	if err != nil {
-		return nil, err
-	}
-	var box []byte
-	err = query.QueryRowContext(background).Scan(&box)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = corruptCensus(errors.New("it is missing"))
-	}
-	return box, err
-}
-
-// rows calls f with every row, without values and, unless meta is set, without
-// meta boxes.
-func (n *conn) rows(ctx context.Context, meta bool, f func(row) error) error {
-	columns := "id, revision, generation, kind, x''"
-	if meta {
-		columns = "id, revision, generation, kind, meta"
-	}
-	rows, err := n.c.QueryContext(background, "SELECT "+columns+" FROM items")
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var r row
-		if err := rows.Scan(&r.id, &r.revision, &r.generation, &r.kind, &r.meta); err != nil {
-			return err
-		}
-		if err := store.FromContext(ctx); err != nil {
-			return err
-		}
-		if err := f(r); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
-// put writes a row over the one at its address, if there is one.
-func (n *conn) put(r row) error {
-	return n.exec(`INSERT INTO items (id, revision, generation, kind, meta, value) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, generation = excluded.generation,
-		kind = excluded.kind, meta = excluded.meta, value = excluded.value`,
-		r.id, r.revision, r.generation, r.kind, r.meta, r.value)
-}
-
-func (n *conn) delete(id []byte) error { return n.exec("DELETE FROM items WHERE id = ?", id) }
-
-func (n *conn) setCensus(box []byte) error {
-	return n.exec("UPDATE state SET box = ? WHERE one = 1", box)
-}
-
-// stored is the header as the file holds it.
-type stored struct{ body, mac []byte }
-
-// header reads what is needed to open the vault. The numbers in SQLite's own
-// header come first: they stay where they are in every later format.
-func (n *conn) header() (stored, error) {
-	var s stored
-	var id, version int
-	if err := n.c.QueryRowContext(background, "PRAGMA application_id").Scan(&id); err != nil {
-		return s, err
-	}
-	if id != applicationID {
-		return s, &store.Error{Class: store.ErrCorrupt, Detail: "the file is no vault of kinring's", Remedy: "name the right file, or restore it from a backup"}
-	}
-	if err := n.c.QueryRowContext(background, "PRAGMA user_version").Scan(&version); err != nil {
-		return s, err
-	}
-	if err := checkFormat(version); err != nil {
-		return s, err
-	}
-	err := n.c.QueryRowContext(background, "SELECT body, mac FROM header WHERE one = 1").Scan(&s.body, &s.mac)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = corruptHeader(errors.New("it is missing"))
-	}
-	return s, err
 }

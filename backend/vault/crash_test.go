@@ -227,9 +227,14 @@ func checkIntegrity(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var result string
-	if err := n.c.QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&result); err != nil || result != "ok" {
-		t.Fatalf("%s, %v", result, err)
+	err = n.query("PRAGMA integrity_check", nil, func(c columns) error {
+		if c[0] != "ok" {
+			t.Errorf("%v", c[0])
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	if err := n.close(); err != nil {
 		t.Fatal(err)

@@ -129,11 +129,10 @@ func write(path string, h header, vaultKey []byte, pageSize int) error {
 	if err := makeEmpty(path); err != nil {
 		return err
 	}
-	db, c, err := connect(path, accessWrite)
+	n, err := dial(path, accessWrite)
 	if err != nil {
 		return translate(err)
 	}
-	n := &conn{db: db, c: c}
 	return translate(errors.Join(fill(n, h, vaultKey, pageSize), n.close()))
 }
 
@@ -155,7 +154,7 @@ func fill(n *conn, h header, vaultKey []byte, pageSize int) error {
 		fmt.Sprintf("PRAGMA user_version = %d", format),
 		schema,
 	} {
-		if err := n.exec(statement); err != nil {
+		if err := n.script(statement); err != nil {
 			return err
 		}
 	}

@@ -27,7 +27,10 @@ type file struct {
 	// while connections are closed to open them in another way.
 	mode    sync.RWMutex
 	reading access
-	idle    chan *conn // maxReaders places; nil is a connection not opened yet
+
+	slots  chan struct{} // one for each read under way
+	idleMu sync.Mutex
+	idle   []*conn
 
 	// turn is held by the one that writes.
 	turn   chan struct{}
@@ -50,10 +53,7 @@ func acquire(path string, info fs.FileInfo) *file {
 		}
 	}
 	f := &file{path: path, info: info, refs: 1, reading: accessQuiet,
-		idle: make(chan *conn, maxReaders), turn: make(chan struct{}, 1)}
-	for range maxReaders {
-		f.idle <- nil
-	}
+		slots: make(chan struct{}, maxReaders), turn: make(chan struct{}, 1)}
 	files.open = append(files.open, f)
 	return f
 }
@@ -93,28 +93,53 @@ func (f *file) read(ctx context.Context, use func(*conn) error) error {
 func (f *file) readOnce(ctx context.Context, use func(*conn) error) error {
 	f.mode.RLock()
 	defer f.mode.RUnlock()
-	var n *conn
 	select {
-	case n = <-f.idle:
+	case f.slots <- struct{}{}:
 	case <-ctx.Done():
 		return store.FromContext(ctx)
 	}
-	defer func() { f.idle <- n }()
-	if n == nil {
-		opened, err := openConn(f.path, f.reading)
-		if err != nil {
-			return err
-		}
-		n = opened
+	defer func() { <-f.slots }()
+	n, err := f.takeReader()
+	if err != nil {
+		return err
 	}
-	err := use(n)
+	err = use(n)
 	var own *store.Error
 	if err != nil && !errors.As(err, &own) {
 		// Whatever SQLite thinks of this connection now, the next use gets a new one.
 		_ = n.close()
-		n = nil
+		return err
 	}
+	f.putReader(n)
 	return err
+}
+
+// takeReader returns the connection that was used last, whose pages are the most
+// likely to be at hand, or a new one.
+func (f *file) takeReader() (*conn, error) {
+	f.idleMu.Lock()
+	if last := len(f.idle) - 1; last >= 0 {
+		n := f.idle[last]
+		f.idle = f.idle[:last]
+		f.idleMu.Unlock()
+		return n, nil
+	}
+	f.idleMu.Unlock()
+	return openConn(f.path, f.howToRead())
+}
+
+func (f *file) putReader(n *conn) {
+	f.idleMu.Lock()
+	defer f.idleMu.Unlock()
+	f.idle = append(f.idle, n)
+}
+
+// howToRead is quietly, if nothing speaks against it.
+func (f *file) howToRead() access {
+	if f.reading == accessQuiet && !soundLog(f.path) {
+		return accessRead
+	}
+	return f.reading
 }
 
 // joinSharedMemory gives up reading quietly. It is needed for writing, and
@@ -131,15 +156,13 @@ func (f *file) joinSharedMemory() {
 
 // closeReaders is called with mode held for writing, so all of them are idle.
 func (f *file) closeReaders() error {
+	f.idleMu.Lock()
+	defer f.idleMu.Unlock()
 	var errs []error
-	for range maxReaders {
-		if n := <-f.idle; n != nil {
-			errs = append(errs, n.close())
-		}
+	for _, n := range f.idle {
+		errs = append(errs, n.close())
 	}
-	for range maxReaders {
-		f.idle <- nil
-	}
+	f.idle = nil
 	return errors.Join(errs...)
 }
 

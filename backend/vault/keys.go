@@ -123,6 +123,9 @@ func parseKeyFile(path string, text []byte) ([]byte, error) {
 	if !ok {
 		return nil, badKeyFile(path, "it does not begin with "+keyFilePrefix)
 	}
+	if bytes.ContainsAny(encoded, "\r\n") { // the decoder would skip them
+		return nil, badKeyFile(path, "it has more than one line")
+	}
 	key := make([]byte, base64.RawURLEncoding.DecodedLen(len(encoded)))
 	n, err := base64.RawURLEncoding.Strict().Decode(key, encoded)
 	if err != nil || n != keySize {

@@ -27,7 +27,7 @@ func phrase(text string) KeySource {
 // cheap keeps Argon2id out of the way of tests that open many vaults.
 var cheap = build{cost: cost{time: 1, memoryKiB: 64, threads: 1}, pageSize: 4096}
 
-func wantClass(t testing.TB, err error, class *store.Class, texts ...string) {
+func wantClass(t testing.TB, err, class error, texts ...string) {
 	t.Helper()
 	if !errors.Is(err, class) {
 		t.Fatalf("error %v, want class %v", err, class)

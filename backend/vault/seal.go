@@ -91,7 +91,11 @@ func (s *sealer) wipe() {
 // tuple encodes parts so that no two lists of parts look the same: each is
 // preceded by its length in four bytes, big-endian.
 func tuple(parts ...[]byte) []byte {
-	var out []byte
+	size := 0
+	for _, p := range parts {
+		size += 4 + len(p)
+	}
+	out := make([]byte, 0, size)
 	for _, p := range parts {
 		out = binary.BigEndian.AppendUint32(out, uint32(len(p)))
 		out = append(out, p...)
@@ -182,6 +186,18 @@ func (s *sealer) sealRow(key store.Key, item store.Item) (row, error) {
 
 // openEntry reads everything of a row but its value.
 func (s *sealer) openEntry(r row) (store.Entry, error) {
+	e, err := s.openMeta(r)
+	if err == nil && !hmac.Equal(s.id(e.Key), r.id) {
+		return store.Entry{}, corruptRow(r, errContradiction)
+	}
+	return e, err
+}
+
+// errContradiction is the cause of a row whose parts authenticate and disagree.
+var errContradiction = errors.New("its parts contradict each other")
+
+// openMeta reads the meta box and leaves it to the caller to compare the key.
+func (s *sealer) openMeta(r row) (store.Entry, error) {
 	plain, err := unseal(s.meta, r.meta, s.aad(labelMeta, r))
 	if err != nil {
 		return store.Entry{}, corruptRow(r, err)
@@ -195,17 +211,20 @@ func (s *sealer) openEntry(r row) (store.Entry, error) {
 	if e.Record, err = store.ParseRecord(string(parts[2])); err != nil {
 		return store.Entry{}, err
 	}
-	if !hmac.Equal(s.id(e.Key), r.id) || int64(e.Record.Generation) != r.generation || int64(e.Record.Kind) != r.kind {
-		return store.Entry{}, corruptRow(r, errors.New("its parts contradict each other"))
+	if int64(e.Record.Generation) != r.generation || int64(e.Record.Kind) != r.kind {
+		return store.Entry{}, corruptRow(r, errContradiction)
 	}
 	return e, nil
 }
 
-// openItem reads a whole row.
-func (s *sealer) openItem(r row) (store.Item, error) {
-	e, err := s.openEntry(r)
+// openItem reads the whole row at the address of a key.
+func (s *sealer) openItem(key store.Key, r row) (store.Item, error) {
+	e, err := s.openMeta(r)
 	if err != nil {
 		return store.Item{}, err
+	}
+	if e.Key != key {
+		return store.Item{}, corruptRow(r, errContradiction)
 	}
 	plain, err := unseal(s.value, r.value, s.aad(labelValue, r))
 	if err != nil {

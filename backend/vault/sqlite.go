@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -70,21 +69,6 @@ func dsn(path string, how access) string {
 	return (&url.URL{Scheme: "file", Path: p, RawQuery: query}).String()
 }
 
-// connect opens one connection. The caller closes the returned database, and
-// the connection with it.
-func connect(path string, how access) (*sql.DB, *sql.Conn, error) {
-	db, err := sql.Open("sqlite", dsn(path, how))
-	if err != nil {
-		return nil, nil, err
-	}
-	c, err := db.Conn(context.Background())
-	if err != nil {
-		db.Close()
-		return nil, nil, err
-	}
-	return db, c, nil
-}
-
 // resultCode returns SQLite's extended result code, or 0.
 func resultCode(err error) int {
 	var e *sqlite.Error
@@ -105,7 +89,7 @@ func isBusy(err error) bool {
 // not write to it: a writer is about to set it up, or died while it did.
 func isUnsettled(err error) bool {
 	switch resultCode(err) {
-	case codes.SQLITE_READONLY_RECOVERY, codes.SQLITE_READONLY_CANTLOCK, codes.SQLITE_READONLY_CANTINIT:
+	case codes.SQLITE_READONLY_RECOVERY, codes.SQLITE_READONLY_CANTLOCK, codes.SQLITE_READONLY_CANTINIT, codes.SQLITE_PROTOCOL:
 		return true
 	}
 	return false
@@ -140,10 +124,13 @@ func patiently(ctx context.Context, f func() error) error {
 // can only come from damage.
 func translate(err error) error {
 	var own *store.Error
-	if err == nil || errors.As(err, &own) {
-		return err
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &own):
+		return own
 	}
-	if errors.Is(err, sql.ErrConnDone) || errors.Is(err, driver.ErrBadConn) {
+	if errors.Is(err, driver.ErrBadConn) {
 		return &store.Error{Class: store.ErrUnavailable, Err: err, Detail: "the connection was lost", Remedy: "open the vault anew"}
 	}
 	e := &store.Error{Native: fmt.Sprintf("sqlite %d", resultCode(err)), Err: err}

@@ -70,7 +70,7 @@ func (s *vaultStore) get(ctx context.Context, key store.Key) (store.Item, error)
 	if err != nil {
 		return store.Item{}, err
 	}
-	return s.sealer.openItem(found)
+	return s.sealer.openItem(key, found)
 }
 
 // find returns the row at an address. What is there takes one statement; only
@@ -80,11 +80,11 @@ func (s *vaultStore) find(ctx context.Context, id []byte) (row, error) {
 	err := s.file.read(ctx, func(n *conn) error {
 		var there bool
 		var err error
-		if r, there, err = n.row(id); err != nil || there {
+		if r, there, err = n.row(columnsAll, id); err != nil || there {
 			return err
 		}
 		return n.transaction(func() error {
-			if r, there, err = n.row(id); err != nil || there {
+			if r, there, err = n.row(columnsAll, id); err != nil || there {
 				return err
 			}
 			return s.absent(ctx, n)
@@ -109,18 +109,27 @@ func (s *vaultStore) verify(ctx context.Context, n *conn) error {
 	if err != nil || s.isChecked(box) {
 		return err
 	}
-	return s.count(ctx, n, box, false, func(row) error { return nil })
+	return s.count(ctx, n, box, columnsCensus, func(row) error { return nil })
 }
 
-// count calls f with every row of a snapshot and reports rows that are missing
-// or should not be there.
-func (s *vaultStore) count(ctx context.Context, n *conn, box []byte, meta bool, f func(row) error) error {
+// errDisorder is the error for rows that are all there, but not where a search
+// would find them.
+var errDisorder = &store.Error{Class: store.ErrCorrupt, Detail: "the vault's rows are not in order", Remedy: restoring}
+
+// count calls f with every row of a snapshot and reports rows that are missing,
+// should not be there, or are not in the order that searching relies on.
+func (s *vaultStore) count(ctx context.Context, n *conn, box []byte, columnsRead string, f func(row) error) error {
 	sum, err := s.sealer.openCensus(box)
 	if err != nil {
 		return err
 	}
 	var counted census
-	err = n.rows(ctx, meta, func(r row) error {
+	var last []byte
+	err = n.rows(ctx, columnsRead, func(r row) error {
+		if bytes.Compare(last, r.id) >= 0 {
+			return errDisorder
+		}
+		last = r.id
 		counted.add(s.sealer, r)
 		return f(r)
 	})
@@ -178,7 +187,7 @@ func (s *vaultStore) entries(ctx context.Context, n *conn, service string) ([]st
 		return nil, err
 	}
 	var entries []store.Entry
-	err = s.count(ctx, n, box, true, func(r row) error {
+	err = s.count(ctx, n, box, columnsEntry, func(r row) error {
 		e, err := s.sealer.openEntry(r)
 		if err == nil && (service == "" || e.Key.Service == service) {
 			entries = append(entries, e)

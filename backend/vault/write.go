@@ -144,7 +144,7 @@ type outcome struct {
 
 // prepareChange does everything but the commit.
 func (s *vaultStore) prepareChange(ctx context.Context, n *conn, id []byte, do changeFunc) (outcome, error) {
-	old, there, err := n.rowWithoutValue(id)
+	old, there, err := n.row(columnsEntry, id)
 	if err != nil {
 		return outcome{}, err
 	}

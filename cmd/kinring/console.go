@@ -18,8 +18,8 @@ import (
 type console struct {
 	in       io.Reader
 	out, err io.Writer
-	// inTerminal and outTerminal say whether these ends are terminals.
-	inTerminal, outTerminal bool
+	// inTerminal, outTerminal and errTerminal say which ends are terminals.
+	inTerminal, outTerminal, errTerminal bool
 }
 
 func systemConsole() *console {
@@ -27,6 +27,7 @@ func systemConsole() *console {
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		inTerminal:  term.IsTerminal(int(os.Stdin.Fd())),
 		outTerminal: term.IsTerminal(int(os.Stdout.Fd())),
+		errTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 	}
 }
 

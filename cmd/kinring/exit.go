@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/kinring/kinring"
 	"github.com/kinring/kinring/store"
 )
@@ -10,6 +12,7 @@ const (
 	exitOK       = 0
 	exitNegative = 1
 	exitUsage    = 2
+	exitCommand  = 125 // a command that kinring was to run failed, or could not be run
 	exitInternal = 70
 )
 
@@ -31,8 +34,16 @@ var exitCodes = map[*store.Class]int{
 }
 
 func exitCode(err error) int {
-	if isUsage(err) {
+	var child *exitError
+	var failed *commandError
+	var own *ownError
+	switch {
+	case isUsage(err):
 		return exitUsage
+	case errors.As(err, &child):
+		return child.code
+	case errors.As(err, &failed), errors.As(err, &own):
+		return exitCommand
 	}
 	if code, ok := exitCodes[store.ClassOf(err)]; ok {
 		return code

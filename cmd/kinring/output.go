@@ -21,6 +21,13 @@ func (a *app) printJSON(doc any) error {
 	return enc.Encode(doc)
 }
 
+// printLine prints a document in one line, for verbs that print several.
+func (a *app) printLine(doc any) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(doc)
+}
+
 // errorDocument is kinring.error/1.
 type errorDocument struct {
 	Schema string      `json:"schema"`

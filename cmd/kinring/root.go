@@ -44,7 +44,8 @@ Exit codes: 0 ok · 1 not found, negative answer · 2 usage, bad key or profile,
 too large · 3 locked, or a key is needed and nobody can be asked · 4 denied,
 cancelled, wrong passphrase · 5 unavailable, unsupported, no vault · 6 conflict,
 ambiguous, other store recorded · 7 timed out, nothing happened · 8 partial,
-incomplete · 9 outcome unknown · 10 corrupt · 70 internal error.`
+incomplete · 9 outcome unknown · 10 corrupt · 70 internal error · 125 a command
+that kinring was to run failed.`
 
 // run executes the command and returns its exit code.
 func run(args []string, c *console) int {
@@ -81,7 +82,9 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err.Error()) })
 	root.AddCommand(
 		a.initCommand(), a.getCommand(), a.setCommand(), a.deleteCommand(), a.listCommand(),
-		a.statusCommand(), a.preflightCommand(), a.entitlementsCommand(), a.wrapCommand(), a.doctorCommand(), a.demoCommand(), a.versionCommand(),
+		a.statusCommand(), a.updateCommand(), a.migrateCommand(), a.reconcileCommand(), a.rollbackCommand(),
+		a.pruneCommand(), a.watchCommand(), a.execCommand(), a.preflightCommand(), a.entitlementsCommand(), a.wrapCommand(),
+		a.doctorCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	return root
 }
@@ -108,7 +111,7 @@ func (a *app) finish(err error) int {
 		}
 		return exitOK
 	}
-	if q := (*quietError)(nil); !errors.As(err, &q) {
+	if q, child := (*quietError)(nil), (*exitError)(nil); !errors.As(err, &q) && !errors.As(err, &child) {
 		a.printError(err)
 	}
 	return exitCode(err)

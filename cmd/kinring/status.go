@@ -11,7 +11,6 @@ import (
 
 	"github.com/kinring/kinring"
 	"github.com/kinring/kinring/coexist"
-	"github.com/kinring/kinring/store"
 )
 
 const statusLong = `Compare the shared store with the older builds' stores, key by key. Nothing is
@@ -30,7 +29,7 @@ type statusDocument struct {
 	Family     string           `json:"family"`
 	Policy     policyJSON       `json:"policy"`
 	Store      storeJSON        `json:"store"`
-	Migration  *struct{}        `json:"migration"`
+	Migration  *migrationJSON   `json:"migration"`
 	Incomplete []incompleteJSON `json:"incomplete"`
 	Keys       []statusJSON     `json:"keys"`
 }
@@ -84,15 +83,10 @@ func (a *app) statusCommand() *cobra.Command {
 	var keys keyFlags
 	var exitCode bool
 	cmd := &cobra.Command{
-		Use:   "status [KEY]",
-		Short: "Say how new and older builds stand",
-		Long:  statusLong,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 && keys == (keyFlags{}) {
-				return nil
-			}
-			return keys.arguments(cmd, args)
-		},
+		Use:               "status [KEY]",
+		Short:             "Say how new and older builds stand",
+		Long:              statusLong,
+		Args:              keys.optional,
 		ValidArgsFunction: a.completeKey,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.with(cmd.Context(), func(ctx context.Context, ring *kinring.Ring) error {
@@ -106,13 +100,9 @@ func (a *app) statusCommand() *cobra.Command {
 }
 
 func (a *app) status(ctx context.Context, ring *kinring.Ring, keys *keyFlags, args []string, exitCode bool) error {
-	var named []store.Key
-	if len(args) > 0 || *keys != (keyFlags{}) {
-		key, _, err := keys.key(ring, args)
-		if err != nil {
-			return err
-		}
-		named = append(named, key)
+	named, err := keys.named(ring, args)
+	if err != nil {
+		return err
 	}
 	st, err := ring.StatusOf(ctx, named...)
 	if err != nil {
@@ -120,7 +110,7 @@ func (a *app) status(ctx context.Context, ring *kinring.Ring, keys *keyFlags, ar
 	}
 	a.negative = exitCode && !inStep(st)
 	if a.json {
-		return a.printJSON(statusOf(st))
+		return a.printJSON(statusOf(ring, st))
 	}
 	return a.printStatus(st)
 }
@@ -134,13 +124,17 @@ func inStep(st kinring.Status) bool {
 	return len(st.Incomplete) == 0
 }
 
-func statusOf(st kinring.Status) statusDocument {
+func statusOf(ring *kinring.Ring, st kinring.Status) statusDocument {
 	p := st.Policy
 	d := statusDocument{
 		Schema: "kinring.status/1", Family: st.Family, Store: storeOf(st.Store),
 		Policy: policyJSON{string(p.Reads), string(p.Writes), string(p.Backfill), string(p.Adopt),
 			string(p.FastForward), string(p.OlderSignout), string(p.BulkMigrate)},
 		Incomplete: incomplete(st.Incomplete), Keys: []statusJSON{},
+	}
+	if st.Migration != nil {
+		m := migrationOf(ring, *st.Migration)
+		d.Migration = &m
 	}
 	for _, k := range st.Keys {
 		d.Keys = append(d.Keys, keyStatus(k))

@@ -104,11 +104,25 @@ func (h *Home) Path(name string) string { return filepath.Join(h.Dir, name) }
 
 // Command returns a run of Codex that is not started yet.
 func (h *Home) Command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := h.bare(ctx, args)
+	cmd.Env = h.environment()
+	isolate(cmd)
+	return cmd
+}
+
+// Beside is Command for a test that has been cut off from the network itself, so
+// that Codex can talk to what that test serves on loopback. Nothing but the
+// test's seclusion keeps it from the network.
+func (h *Home) Beside(ctx context.Context, env []string, args ...string) *exec.Cmd {
+	cmd := h.bare(ctx, args)
+	cmd.Env = append(h.places(), env...)
+	return cmd
+}
+
+func (h *Home) bare(ctx context.Context, args []string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, h.program, args...)
 	cmd.Dir = h.base
-	cmd.Env = h.environment()
 	cmd.WaitDelay = time.Second
-	isolate(cmd)
 	return cmd
 }
 
@@ -116,12 +130,16 @@ func (h *Home) Command(ctx context.Context, args ...string) *exec.Cmd {
 // listens, for systems where the network cannot be taken away.
 func (h *Home) environment() []string {
 	const nowhere = "http://127.0.0.1:1"
+	return append(h.places(), "HTTP_PROXY="+nowhere, "HTTPS_PROXY="+nowhere, "ALL_PROXY="+nowhere)
+}
+
+// places tells Codex where things are.
+func (h *Home) places() []string {
 	tmp := filepath.Join(h.base, "tmp")
 	env := []string{
 		"CODEX_HOME=" + h.Dir, "HOME=" + h.base, "USERPROFILE=" + h.base,
 		"TMPDIR=" + tmp, "TMP=" + tmp, "TEMP=" + tmp, "XDG_RUNTIME_DIR=" + tmp,
 		"PATH=" + os.Getenv("PATH"),
-		"HTTP_PROXY=" + nowhere, "HTTPS_PROXY=" + nowhere, "ALL_PROXY=" + nowhere,
 	}
 	if root := os.Getenv("SystemRoot"); root != "" { // no Windows program starts without it
 		env = append(env, "SystemRoot="+root)

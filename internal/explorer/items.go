@@ -35,7 +35,8 @@ func (v valueID) text() string { return fmt.Sprintf("v%d", v) }
 type item struct {
 	value  valueID
 	opaque string // the value's bytes if it is none of the values, as for a fingerprint key
-	marker bool
+	marker bool   // it says "deleted"
+	marked bool   // its record says so, whatever the value
 	record string
 	rev    revision
 	gen0   bool // the record says generation 0: an emulated store lets it never win
@@ -86,11 +87,12 @@ func (t *items) encode(i store.Item, rev revision) itemID {
 	if err != nil {
 		panic(fmt.Sprintf("explorer: a record that no store takes: %v", err))
 	}
-	m := item{record: record, rev: rev, marker: i.Record.Kind == store.KindMarker && text == "",
+	m := item{record: record, rev: rev, marked: i.Record.Kind == store.KindMarker,
 		gen0: i.Record.Present() && i.Record.Generation == 0}
 	if _, err := fmt.Sscanf(text, "v%d", &m.value); err != nil {
 		m.opaque = text
 	}
+	m.marker = m.marked && text == ""
 	return t.id(m)
 }
 

@@ -67,7 +67,7 @@ func (o *oracle) supersededBy(s *state, w, g int, truth bool) finding {
 		between := s.ops[k].before&(1<<w) != 0 && s.ops[g].before&(1<<k) != 0
 		switch {
 		case k == w || !between:
-		case o.ops[k].kind == opDelete && o.marked(s, k):
+		case o.ops[k].kind == opDelete && (o.acknowledged(s, k) || o.ops[g].reach && o.marked(s, k)):
 			return finding{2, "it returns a value that was deleted before"}
 		case o.ops[k].kind == opSet && s.ops[k].class == resultOK && truth && o.ops[g].reach:
 			return finding{10, "it returns a value as the truth that was replaced before"}
@@ -128,11 +128,14 @@ func (o *oracle) excused(s *state, w int) bool {
 			continue
 		}
 		since := s.ops[w].before&(1<<k) == 0
+		late := st.class != resultOK // a part of it may be on its way
 		switch o.ops[k].kind {
 		case opDelete:
 			// A new sign-in after a deletion counts only if the deletion knew what
-			// stood there: one that did not end well may not have.
-			if st.class != resultFailed && (since || older && (st.class != resultOK || !o.adopts)) || st.phase == running {
+			// stood there, and has nothing under way that may yet remove it: one that
+			// did not end well cannot say so, and what a later version noted cannot be
+			// read.
+			if st.class != resultFailed && (since || older && (late || !o.adopts || o.ops[k].later) || late && o.defenceless(w)) {
 				return true
 			}
 		case opOlderDelete:
@@ -142,6 +145,13 @@ func (o *oracle) excused(s *state, w int) bool {
 		}
 	}
 	return false
+}
+
+// defenceless reports whether a write can be undone by a deletion that is still
+// on its way: a foreign one in an emulated store, which knows no fence; and any,
+// where what vanishes from legacy counts as a sign-out.
+func (o *oracle) defenceless(w int) bool {
+	return o.propagates || o.emulated && o.ops[w].kind == opForeign
 }
 
 // judgeDelete judges that what a Delete says it has deleted is gone.
@@ -231,8 +241,13 @@ func (o *oracle) judgeOlderAbsence(s *state, op int) finding {
 func (o *oracle) removed(s *state, w int) bool {
 	for k := range s.ops {
 		kind := o.ops[k].kind
-		deletes := kind == opDelete || kind == opOlderDelete && o.ops[k].source == o.ops[w].source
-		if deletes && s.ops[k].phase != idle && s.ops[k].class != resultFailed && s.ops[w].before&(1<<k) == 0 {
+		since := s.ops[w].before&(1<<k) == 0
+		switch {
+		case s.ops[k].phase == idle || s.ops[k].class == resultFailed:
+		case kind == opOlderDelete && o.ops[k].source == o.ops[w].source && since:
+			return true
+		case kind == opDelete && (since || s.ops[k].class != resultOK):
+			// The older build cannot fence off a deletion that is still on its way.
 			return true
 		}
 	}

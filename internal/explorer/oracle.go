@@ -23,7 +23,7 @@ type oracle struct {
 // What an operation met while it ran.
 const (
 	sawShared  = 0x0007 // its last look at the shared store: absent, value, marker, failed
-	sawLegacy  = 0x0018 // at the first legacy source: absent, value, failed
+	sawLegacy  = 0x0078 // its last looks at the legacy sources: absent, value, failed
 	legacyBits = 2      // so many for each source
 	landed     = 0x0080 // a write of it took effect
 	launched   = 0x0100 // a write of it may yet land
@@ -56,10 +56,12 @@ func (o *oracle) begins(s *state, op int) {
 	}
 }
 
-// somewhere reports whether a value stands where a list must name it.
+// somewhere reports whether a value stands where a list must name it. A list
+// goes by records and reads no values, so it cannot tell a marker that a foreign
+// program wrote a value over from one that still says "deleted".
 func (o *oracle) somewhere(s *state) bool {
 	if id := s.shared[mainSlot]; id != 0 {
-		return !o.items.all[id].marker
+		return !o.items.all[id].marked
 	}
 	for i := range s.legacy {
 		if s.legacy[i][mainSlot] != 0 {
@@ -83,7 +85,7 @@ func (o *oracle) sees(s *state, op int, c call, a answer) {
 	}
 	look := o.look(a)
 	if c.store == shared {
-		st.seen = st.seen&^sawShared | look
+		st.seen = st.seen&^(sawShared|sawLegacy) | look // a new attempt: looks from before prove nothing
 		return
 	}
 	if look == lookFailed {
@@ -175,8 +177,8 @@ func (o *oracle) replaces(s *state, c call, was itemID) finding {
 		return finding{3, "a read removes a shared value"}
 	}
 	value := o.items.all[c.item].value
-	if value == old.value && !old.marker {
-		return finding{}
+	if value == old.value && !old.marker || o.emulated && o.ops[origin].kind == opForeign {
+		return finding{} // an emulated store cannot protect a program that knows no fence
 	}
 	for w := range s.ops {
 		newer := s.ops[origin].before&(1<<w) == 0 && w != origin
@@ -208,8 +210,21 @@ func (o *oracle) origin(id itemID) int {
 
 func (o *oracle) signedOutSince(s *state, origin int) bool {
 	for k := range s.ops {
-		if o.ops[k].kind == opOlderDelete && s.ops[k].phase != idle && s.ops[origin].before&(1<<k) == 0 {
-			return true
+		if s.ops[k].phase == idle {
+			continue
+		}
+		since := s.ops[origin].before&(1<<k) == 0
+		switch o.ops[k].kind {
+		case opOlderDelete:
+			if since {
+				return true
+			}
+		case opDelete:
+			// A Delete that got no further than legacy looks the same from outside,
+			// whenever its part there lands.
+			if s.ops[k].class != resultFailed && (since || s.ops[k].class != resultOK) {
+				return true
+			}
 		}
 	}
 	return false

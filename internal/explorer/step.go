@@ -88,20 +88,24 @@ func (m *model) holds(at itemID, c call) bool {
 	return true
 }
 
-// reserve returns the generation that an emulated store gives to a write before
-// it makes it: above all that it has given out, but 0 for a backfill, which must
-// never win.
+// An emulated store numbers the writes that it lets pass, before it makes them.
+// What is read is the write with the highest number, but any other goes before a
+// backfill.
+const noBackfill = 0x80
+
+// reserve numbers a write to an emulated store.
 func (m *model) reserve(s *state, c call) uint8 {
 	switch {
 	case !m.emulated || c.store != shared || c.slot != mainSlot || c.verb != verbPut:
 		return 0
-	case c.keeps || c.cond == condAny:
-		return s.fence // a foreign program changes the item that it finds
-	case m.items.all[c.item].gen0:
-		return 0
+	case c.cond == condAny:
+		return max(s.fence, noBackfill) // a foreign write has no number, and is no backfill
 	}
 	s.highest++
-	return s.highest
+	if m.items.all[c.item].gen0 {
+		return s.highest
+	}
+	return noBackfill | s.highest
 }
 
 // write lets a write take effect.
@@ -121,7 +125,8 @@ func (m *model) write(s *state, op int, c call, fence uint8) finding {
 // keep returns a foreign value beside the record that stands there.
 func (m *model) keep(value, was itemID) itemID {
 	i := m.items.all[value]
-	i.record, i.gen0 = m.items.all[was].record, m.items.all[was].gen0
+	old := m.items.all[was]
+	i.record, i.gen0, i.marked = old.record, old.gen0, old.marked
 	return m.items.id(i)
 }
 
@@ -132,7 +137,7 @@ func (m *model) land(s *state, w flight) finding {
 	at := *s.slot(w.call.store, w.call.slot)
 	fenced := m.emulated && w.call.store == shared && w.call.slot == mainSlot
 	switch {
-	case fenced && at != 0 && (w.fence < s.fence || w.fence == s.fence && w.call.item < at):
+	case fenced && at != 0 && w.fence <= s.fence:
 		return finding{}
 	case !fenced && !m.holds(at, w.call), w.call.verb == verbDelete && at == 0:
 		return finding{}

@@ -41,26 +41,36 @@ func listWhileWriting(p *trial) {
 	for n := range still {
 		p.putValue(key("still "+strconv.Itoa(n)), "still")
 	}
-	stop := make(chan struct{})
+	stop, moved, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	var all sync.WaitGroup
 	for w := range writers {
-		all.Go(func() { p.churn(w, stop) })
+		all.Go(func() { p.churn(w, moved, stop) })
 	}
+	go func() {
+		all.Wait()
+		close(ended)
+	}()
 	for range rounds {
+		select {
+		case <-moved: // something changed since the last list
+		case <-ended:
+		}
 		if !p.stillListed(still) {
 			break
 		}
 	}
 	close(stop)
-	all.Wait()
+	<-ended
 }
 
-// churn writes and deletes keys of its own until it is told to stop.
-func (p *trial) churn(w int, stop <-chan struct{}) {
+// churn writes and deletes keys of its own until it is told to stop, and tells
+// whoever listens that something moved.
+func (p *trial) churn(w int, moved chan<- struct{}, stop <-chan struct{}) {
 	for n := 0; ; n++ {
 		select {
 		case <-stop:
 			return
+		case moved <- struct{}{}:
 		default:
 		}
 		k := key("moving " + strconv.Itoa(w) + " " + strconv.Itoa(n%7))

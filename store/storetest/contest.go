@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 	"sync"
 
@@ -60,10 +61,11 @@ func resultOf(key store.Key, from, to store.Revision, err error) result {
 	return r
 }
 
-// run does the job.
-func (j job) run(ctx context.Context, s store.Store) []result {
+// run does the job. It calls before ahead of each try with its number.
+func (j job) run(ctx context.Context, s store.Store, before func(int)) []result {
 	var results []result
-	for _, t := range j.Tries {
+	for n, t := range j.Tries {
+		before(n)
 		results = append(results, j.attempt(ctx, s, t))
 	}
 	for range j.Times {
@@ -103,6 +105,7 @@ func (j job) increment(ctx context.Context, s store.Store) result {
 		if err != nil {
 			return resultOf(j.Counter, i.Revision, "", fmt.Errorf("the counter is no number: %w", err))
 		}
+		runtime.Gosched() // let others read the same
 		to, err := s.Put(ctx, j.Counter, value(strconv.Itoa(n+1)), store.Match(i.Revision))
 		if !errors.Is(err, store.ErrConflict) {
 			return resultOf(j.Counter, i.Revision, to, err)
@@ -115,10 +118,24 @@ func (j job) increment(ctx context.Context, s store.Store) result {
 // contest runs the jobs at the same time and returns what came of each.
 type contest func(*trial, []job) [][]result
 
-// goroutines is a contest in this process.
+// goroutines is a contest in this process. All jobs have as many tries. They
+// begin each try together, and each time another one is likely to go first:
+// otherwise the first to run would win everything before the next one starts.
 func goroutines(p *trial, jobs []job) [][]result {
 	results := make([][]result, len(jobs))
-	together(len(jobs), func(n int) { results[n] = jobs[n].run(p.ctx, p.s) })
+	lines := make([]sync.WaitGroup, len(jobs[0].Tries))
+	for n := range lines {
+		lines[n].Add(len(jobs))
+	}
+	together(len(jobs), func(n int) {
+		results[n] = jobs[n].run(p.ctx, p.s, func(try int) {
+			lines[try].Done()
+			lines[try].Wait()
+			for range (n + try) % len(jobs) {
+				runtime.Gosched()
+			}
+		})
+	})
 	return results
 }
 

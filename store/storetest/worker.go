@@ -65,7 +65,7 @@ func work(text string, open func() (store.Store, error), in io.Reader, out io.Wr
 	if _, err := bufio.NewReader(in).ReadString('\n'); err != nil {
 		return fmt.Errorf("waiting for the start: %w", err)
 	}
-	results := j.run(context.Background(), s)
+	results := j.run(context.Background(), s, func(int) {})
 	if err := s.Close(); err != nil {
 		return fmt.Errorf("closing the store: %w", err)
 	}

@@ -1,0 +1,148 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/kinring/kinring/store"
+)
+
+// bare is SQLite without kinring: the same journal and the same durability, one
+// table of keys and values, prepared statements.
+type bare struct{ get, put *sql.Stmt }
+
+func newBare(b *testing.B, items int) bare {
+	b.Helper()
+	uri := "file:" + filepath.ToSlash(filepath.Join(b.TempDir(), "bare.db")) +
+		"?_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=secure_delete(1)"
+	db, err := sql.Open("sqlite", uri)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { db.Close() })
+	db.SetMaxOpenConns(1)
+	run := func(query string, args ...any) {
+		if _, err := db.Exec(query, args...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	run("CREATE TABLE items (service TEXT, account TEXT, value BLOB, PRIMARY KEY (service, account)) STRICT, WITHOUT ROWID")
+	run("BEGIN")
+	for n := range items {
+		run("INSERT INTO items VALUES (?, ?, ?)", benchKey(n).Service, benchKey(n).Account, benchValue)
+	}
+	run("COMMIT")
+	get, err := db.Prepare("SELECT value FROM items WHERE service = ? AND account = ?")
+	if err != nil {
+		b.Fatal(err)
+	}
+	put, err := db.Prepare("INSERT INTO items VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return bare{get, put}
+}
+
+var benchValue = make([]byte, 256)
+
+func benchKey(n int) store.Key { return key(fmt.Sprintf("account %d", n)) }
+
+// newFull makes a vault with items, all in one transaction.
+func newFull(b *testing.B, items int) *vaultStore {
+	b.Helper()
+	s := openVault(b, newVault(b))
+	err := s.file.write(b.Context(), func(n *conn) error {
+		if err := n.exec("BEGIN IMMEDIATE"); err != nil {
+			return err
+		}
+		var sum census
+		for i := range items {
+			r, err := s.sealer.sealRow(benchKey(i), store.Item{Value: store.NewValue(benchValue)})
+			if err != nil {
+				return err
+			}
+			sum.add(s.sealer, r)
+			if err := n.put(r); err != nil {
+				return err
+			}
+		}
+		if err := n.setCensus(s.sealer.sealCensus(sum)); err != nil {
+			return err
+		}
+		return n.exec("COMMIT")
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return s
+}
+
+// sideBySide times two operations in turn and reports the second as a multiple
+// of the first.
+func sideBySide(b *testing.B, first, second func(n int) error) {
+	b.Helper()
+	var spent [2]time.Duration
+	n := 0
+	for b.Loop() {
+		for i, f := range []func(int) error{first, second} {
+			start := time.Now()
+			if err := f(n); err != nil {
+				b.Fatal(err)
+			}
+			spent[i] += time.Since(start)
+		}
+		n++
+	}
+	b.ReportMetric(float64(spent[0].Nanoseconds())/float64(n), "bare-ns")
+	b.ReportMetric(float64(spent[1].Nanoseconds())/float64(n), "vault-ns")
+	b.ReportMetric(float64(spent[1])/float64(spent[0]), "ratio")
+}
+
+func BenchmarkGet(b *testing.B) {
+	for _, items := range []int{10, 10_000} {
+		for _, mode := range []string{"quiet", "writing"} {
+			b.Run(fmt.Sprintf("%d-items-%s", items, mode), func(b *testing.B) { benchGet(b, items, mode == "quiet") })
+		}
+	}
+}
+
+// benchGet reads from a vault that is only read, or that is open for writing.
+func benchGet(b *testing.B, items int, quiet bool) {
+	other, s := newBare(b, items), newFull(b, items)
+	if quiet {
+		mustClose(b, s)
+		s = openVault(b, s.path)
+	}
+	sideBySide(b, func(n int) error {
+		var value []byte
+		k := benchKey(n * 7919 % items)
+		return other.get.QueryRow(k.Service, k.Account).Scan(&value)
+	}, func(n int) error {
+		_, err := s.Get(context.Background(), benchKey(n*7919%items))
+		return err
+	})
+}
+
+func BenchmarkPut(b *testing.B) {
+	for _, items := range []int{10, 10_000} {
+		b.Run(fmt.Sprintf("%d-items", items), func(b *testing.B) {
+			other, s := newBare(b, items), newFull(b, items)
+			// SQLite writes nothing where the value is the same as before.
+			value := func(n int) []byte { return binary.BigEndian.AppendUint64(bytes.Clone(benchValue[8:]), uint64(n)) }
+			sideBySide(b, func(n int) error {
+				k := benchKey(n * 7919 % items)
+				_, err := other.put.Exec(k.Service, k.Account, value(n))
+				return err
+			}, func(n int) error {
+				_, err := s.Put(context.Background(), benchKey(n*7919%items), store.Item{Value: store.NewValue(value(n))}, store.Any())
+				return err
+			})
+		})
+	}
+}

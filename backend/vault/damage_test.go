@@ -1,0 +1,317 @@
+package vault
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/kinring/kinring/store"
+)
+
+// small is a vault with small pages: it has every kind of page that a large one
+// has, and few enough bits to flip each.
+var small = build{cost: cheap.cost, pageSize: 512}
+
+// contents is what the damaged vaults hold.
+var contents = map[string]string{"a": "value of a", "b": numbered(1)[:700], "c": ""}
+
+// undamaged makes a closed vault with contents and returns the bytes of its file.
+func undamaged(t *testing.T) (path string, image []byte) {
+	t.Helper()
+	path = newVaultIn(t, t.TempDir(), small)
+	s := openVault(t, path)
+	for account, value := range contents {
+		mustPut(t, s, account, "replaced "+value)
+		mustPut(t, s, account, value)
+	}
+	mustPut(t, s, "deleted", "deleted")
+	if err := s.Delete(t.Context(), key("deleted"), store.Any()); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, s)
+	image, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path, image
+}
+
+// verdict is how often reading ended in which way.
+type verdict struct {
+	right, refused int
+	bit            int    // that is flipped
+	keyFile        string // if it is not the default one
+}
+
+// read opens a damaged vault and reads all of it in every way. Each answer must
+// be the right one, or an error that says that something is wrong.
+func (v *verdict) read(t *testing.T, path string) {
+	t.Helper()
+	o := options(path)
+	if v.keyFile != "" {
+		o.Keys = []KeySource{KeyFile(v.keyFile)}
+	}
+	s, err := Open(t.Context(), o)
+	if err != nil {
+		v.refuse(t, err)
+		return
+	}
+	defer s.Close()
+	for account, value := range contents {
+		got, err := s.Get(t.Context(), key(account))
+		switch {
+		case err != nil:
+			v.refuse(t, err)
+		case string(got.Value.Bytes()) != value:
+			t.Fatalf("bit %d: %s: a wrong value of %d bytes", v.bit, account, got.Value.Len())
+		default:
+			v.right++
+		}
+	}
+	if _, err := s.Get(t.Context(), key("deleted")); errors.Is(err, store.ErrNotFound) {
+		v.right++
+	} else {
+		v.refuse(t, err)
+	}
+	v.list(t, s)
+}
+
+func (v *verdict) list(t *testing.T, s store.Store) {
+	t.Helper()
+	entries, err := s.List(t.Context(), "")
+	if err != nil {
+		v.refuse(t, err)
+		return
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Key.Account)
+	}
+	slices.Sort(names)
+	if !slices.Equal(names, []string{"a", "b", "c"}) {
+		t.Fatalf("a wrong list: %v", names)
+	}
+	v.right++
+}
+
+func (v *verdict) refuse(t *testing.T, err error) {
+	t.Helper()
+	for _, class := range []*store.Class{store.ErrCorrupt, store.ErrDenied, store.ErrUnsupported, store.ErrLocked} {
+		if errors.Is(err, class) {
+			v.refused++
+			return
+		}
+	}
+	t.Fatalf("bit %d: neither right nor refused: %v", v.bit, err)
+}
+
+// TestEveryBitFlip flips one bit of a vault at a time.
+func TestEveryBitFlip(t *testing.T) {
+	path, image := undamaged(t)
+	stride := 1
+	if testing.Short() {
+		stride = 61 // prime to 8, so that every position in a byte is met
+	}
+	var whole verdict
+	if whole.read(t, path); whole.refused > 0 {
+		t.Fatal("the undamaged vault is not read")
+	}
+	parts := runtime.GOMAXPROCS(0)
+	for part := range parts {
+		t.Run(strconv.Itoa(part), func(t *testing.T) {
+			t.Parallel()
+			flips(t, image, DefaultKeyFile(path), part*stride, parts*stride)
+		})
+	}
+}
+
+// flips does every stride-th bit from the first on, on a copy of its own.
+func flips(t *testing.T, image []byte, keyFile string, first, stride int) {
+	path := filepath.Join(t.TempDir(), "vault.db")
+	rewrite(t, path, image)
+	// One open file for all flips: closing it while a vault is open would drop
+	// SQLite's locks.
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	v := verdict{keyFile: keyFile}
+	for v.bit = first; v.bit < 8*len(image); v.bit += stride {
+		at := int64(v.bit / 8)
+		writeByte(t, f, at, image[at]^1<<(v.bit%8))
+		before := v.right + v.refused
+		v.read(t, path)
+		if v.right+v.refused == before {
+			t.Fatalf("bit %d: nothing was read", v.bit)
+		}
+		writeByte(t, f, at, image[at])
+	}
+	t.Logf("%d bytes, stride %d: %d right answers, %d refusals", len(image), stride, v.right, v.refused)
+}
+
+func writeByte(t *testing.T, f *os.File, at int64, b byte) {
+	t.Helper()
+	if _, err := f.WriteAt([]byte{b}, at); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestEveryTruncation cuts a vault off after each length.
+func TestEveryTruncation(t *testing.T) {
+	path, image := undamaged(t)
+	stride := 7
+	if testing.Short() {
+		stride = 97
+	}
+	var v verdict
+	for size := 0; size < len(image); size += stride {
+		rewrite(t, path, image[:size])
+		v.read(t, path)
+	}
+	t.Logf("%d bytes, stride %d: %d right answers, %d refusals", len(image), stride, v.right, v.refused)
+	if v.refused == 0 {
+		t.Error("no cut was noticed")
+	}
+}
+
+// TestFlippedLog damages the log of a killed writer: what is read is right, an
+// error, or the state before one of the writes in the log, never a mixture.
+func TestFlippedLog(t *testing.T) {
+	path := newVaultIn(t, t.TempDir(), small)
+	startWorker(t, "one", path).killed(t)
+	log, err := os.ReadFile(path + "-wal")
+	if err != nil || len(log) == 0 {
+		t.Fatalf("%d bytes, %v", len(log), err)
+	}
+	for at := 0; at < len(log); at += 41 {
+		log[at] ^= 4
+		rewrite(t, path+"-wal", log)
+		log[at] ^= 4
+		s := openVault(t, path)
+		got, err := s.Get(t.Context(), key("there"))
+		if err == nil && string(got.Value.Bytes()) != sentinel {
+			t.Fatalf("byte %d: a wrong value", at)
+		}
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			(&verdict{}).refuse(t, err)
+		}
+		mustClose(t, s)
+	}
+}
+
+// TestTampering changes rows as somebody could who can write to the file and
+// knows its format, but not its key.
+func TestTampering(t *testing.T) {
+	foreign := newVault(t)
+	s := openVault(t, foreign)
+	mustPut(t, s, "a", "of another vault")
+	mustClose(t, s)
+	attach := fmt.Sprintf("ATTACH '%s' AS other; ", foreign)
+	tests := map[string]struct {
+		change string
+		get    *store.Class // of a
+		miss   *store.Class // of a key that was never there
+	}{
+		"address of another key":  {"UPDATE items SET id = zeroblob(32) WHERE id = :a; UPDATE items SET id = :a WHERE id = :b; UPDATE items SET id = :b WHERE id = zeroblob(32)", store.ErrCorrupt, store.ErrCorrupt},
+		"value of another key":    {"UPDATE items SET value = (SELECT value FROM items WHERE id = :b) WHERE id = :a", store.ErrCorrupt, store.ErrNotFound},
+		"meta of another key":     {"UPDATE items SET meta = (SELECT meta FROM items WHERE id = :b) WHERE id = :a", store.ErrCorrupt, store.ErrNotFound},
+		"boxes exchanged":         {"UPDATE items SET meta = value, value = meta WHERE id = :a", store.ErrCorrupt, store.ErrNotFound},
+		"row of another key":      {"UPDATE items SET (revision, generation, kind, meta, value) = (SELECT revision, generation, kind, meta, value FROM items WHERE id = :b) WHERE id = :a", store.ErrCorrupt, store.ErrCorrupt},
+		"row of another vault":    {attach + "UPDATE items SET (revision, meta, value) = (SELECT revision, meta, value FROM other.items) WHERE id = :a", store.ErrCorrupt, store.ErrCorrupt},
+		"another generation":      {"UPDATE items SET generation = generation + 1 WHERE id = :a", store.ErrCorrupt, store.ErrNotFound},
+		"made a marker":           {"UPDATE items SET kind = 1 WHERE id = :a", store.ErrCorrupt, store.ErrNotFound},
+		"another revision":        {"UPDATE items SET revision = zeroblob(16) WHERE id = :a", store.ErrCorrupt, store.ErrCorrupt},
+		"removed":                 {"DELETE FROM items WHERE id = :a", store.ErrCorrupt, store.ErrCorrupt},
+		"added":                   {"INSERT INTO items SELECT zeroblob(32), revision, generation, kind, meta, value FROM items WHERE id = :b", nil, store.ErrCorrupt},
+		"state of another vault":  {attach + "UPDATE state SET box = (SELECT box FROM other.state)", nil, store.ErrCorrupt},
+		"header of another vault": {attach + "UPDATE header SET (body, mac) = (SELECT body, mac FROM other.header)", store.ErrDenied, store.ErrDenied},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			path := newVault(t)
+			s := openVault(t, path)
+			mustPut(t, s, "a", sentinel)
+			mustPut(t, s, "b", sentinel)
+			a, b := s.sealer.id(key("a")), s.sealer.id(key("b"))
+			mustClose(t, s)
+			sqlExec(t, path, bind(tt.change, a, b))
+			checkTampered(t, path, "a", tt.get)
+			checkTampered(t, path, "missing", tt.miss)
+		})
+	}
+}
+
+// bind fills in addresses as literals, which several statements can share.
+func bind(query string, a, b []byte) string {
+	return strings.NewReplacer(":a", "x'"+hexOf(a)+"'", ":b", "x'"+hexOf(b)+"'").Replace(query)
+}
+
+// checkTampered reads a key in a store of its own, which has verified nothing.
+func checkTampered(t *testing.T, path, account string, class *store.Class) {
+	t.Helper()
+	s, err := Open(t.Context(), options(path))
+	if err == nil {
+		defer s.Close()
+		_, err = s.Get(t.Context(), key(account))
+	}
+	if class == nil && err == nil {
+		return
+	}
+	wantClass(t, err, class)
+}
+
+// TestTamperedRowIsNeitherReplacedNorDeleted: a condition is never judged by what
+// does not authenticate.
+func TestTamperedRowIsNeitherReplacedNorDeleted(t *testing.T) {
+	path := newVault(t)
+	s := openVault(t, path)
+	rev := mustPut(t, s, "a", sentinel)
+	mustClose(t, s)
+	sqlExec(t, path, "UPDATE items SET kind = 1")
+	s = openVault(t, path)
+	for _, cond := range []store.Condition{store.Any(), store.Absent(), store.Match(rev)} {
+		_, err := s.Put(t.Context(), key("a"), item("new"), cond)
+		wantClass(t, err, store.ErrCorrupt)
+	}
+	wantClass(t, s.Delete(t.Context(), key("a"), store.Any()), store.ErrCorrupt)
+	_, err := s.List(t.Context(), "")
+	wantClass(t, err, store.ErrCorrupt)
+}
+
+// TestEarlierRowIsNoticed puts a row back as it was before it was replaced. It
+// authenticates by itself, and so the whole does not.
+func TestEarlierRowIsNoticed(t *testing.T) {
+	path := newVault(t)
+	s := openVault(t, path)
+	mustPut(t, s, "a", "earlier")
+	mustClose(t, s)
+	sqlExec(t, path, "CREATE TABLE kept AS SELECT * FROM items")
+	s = openVault(t, path)
+	mustPut(t, s, "a", "later")
+	mustClose(t, s)
+	sqlExec(t, path, "INSERT OR REPLACE INTO items SELECT * FROM kept")
+	s = openVault(t, path)
+	_, err := s.List(t.Context(), "")
+	wantClass(t, err, store.ErrCorrupt)
+	_, err = s.Get(t.Context(), key("missing"))
+	wantClass(t, err, store.ErrCorrupt)
+}
+
+func TestWholeVaultMoves(t *testing.T) {
+	path, image := undamaged(t)
+	moved := filepath.Join(t.TempDir(), "moved.db")
+	rewrite(t, moved, image)
+	s, err := Open(t.Context(), Options{Path: moved, Keys: []KeySource{KeyFile(DefaultKeyFile(path))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	wantValue(t, s, "a", contents["a"])
+}

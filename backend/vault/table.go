@@ -1,0 +1,120 @@
+package vault
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kinring/kinring/store"
+)
+
+// The columns of items that are read, in the order of a row: all, all but the
+// value, and what the census needs.
+const (
+	columnsAll    = "id, revision, generation, kind, meta, value"
+	columnsEntry  = "id, revision, generation, kind, meta"
+	columnsCensus = "id, revision"
+)
+
+// asRow makes a row of as many columns as were read.
+func asRow(c columns) (r row, err error) {
+	blobs := []struct {
+		at   int
+		into *[]byte
+	}{{0, &r.id}, {1, &r.revision}, {4, &r.meta}, {5, &r.value}}
+	for _, b := range blobs {
+		if b.at < len(c) && err == nil {
+			*b.into, err = c.blob(b.at)
+		}
+	}
+	if len(c) > 3 && err == nil {
+		r.generation, err = c.integer(2)
+	}
+	if len(c) > 3 && err == nil {
+		r.kind, err = c.integer(3)
+	}
+	return r, err
+}
+
+// row returns some columns of the row at an address, and whether there is one.
+func (n *conn) row(columnsRead string, id []byte) (r row, there bool, err error) {
+	err = n.query("SELECT "+columnsRead+" FROM items WHERE id = ?", []any{id}, func(c columns) (err error) {
+		there = true
+		r, err = asRow(c)
+		return err
+	})
+	return r, there, err
+}
+
+// rows calls f with some columns of every row.
+func (n *conn) rows(ctx context.Context, columnsRead string, f func(row) error) error {
+	return n.query("SELECT "+columnsRead+" FROM items", nil, func(c columns) error {
+		r, err := asRow(c)
+		if err != nil {
+			return err
+		}
+		if err := store.FromContext(ctx); err != nil {
+			return err
+		}
+		return f(r)
+	})
+}
+
+// put writes a row over the one at its address, if there is one.
+func (n *conn) put(r row) error {
+	return n.exec(`INSERT INTO items (id, revision, generation, kind, meta, value) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, generation = excluded.generation,
+		kind = excluded.kind, meta = excluded.meta, value = excluded.value`,
+		r.id, r.revision, r.generation, r.kind, r.meta, r.value)
+}
+
+func (n *conn) delete(id []byte) error { return n.exec("DELETE FROM items WHERE id = ?", id) }
+
+// census returns the sealed census.
+func (n *conn) census() ([]byte, error) {
+	var box []byte
+	err := n.query("SELECT box FROM state WHERE one = 1", nil, func(c columns) (err error) {
+		box, err = c.blob(0)
+		return err
+	})
+	if err == nil && box == nil {
+		err = corruptCensus(errors.New("it is missing"))
+	}
+	return box, err
+}
+
+func (n *conn) setCensus(box []byte) error {
+	return n.exec("UPDATE state SET box = ? WHERE one = 1", box)
+}
+
+// stored is the header as the file holds it.
+type stored struct{ body, mac []byte }
+
+// header reads what is needed to open the vault. The numbers in SQLite's own
+// header come first: they stay where they are in every later format.
+func (n *conn) header() (stored, error) {
+	var s stored
+	id, err := n.number("application_id")
+	if err != nil {
+		return s, err
+	}
+	if id != applicationID {
+		return s, &store.Error{Class: store.ErrCorrupt, Detail: "the file is no vault of kinring's", Remedy: "name the right file, or restore it from a backup"}
+	}
+	version, err := n.number("user_version")
+	if err != nil {
+		return s, err
+	}
+	if err := checkFormat(int(version)); err != nil {
+		return s, err
+	}
+	err = n.query("SELECT body, mac FROM header WHERE one = 1", nil, func(c columns) (err error) {
+		if s.body, err = c.blob(0); err == nil {
+			s.mac, err = c.blob(1)
+		}
+		return err
+	})
+	if err == nil && s.body == nil {
+		err = corruptHeader(errors.New("it is missing"))
+	}
+	return s, err
+}

@@ -1,0 +1,116 @@
+package coexist
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kinring/kinring/store"
+)
+
+// setDual writes the shared store first and then the source where the older
+// build would look. A lease keeps the mirrors of several programs in order.
+func (e *Engine) setDual(ctx context.Context, key store.Key, value store.Value) (w Written, err error) {
+	lease, err := e.Leases.Hold(ctx, key)
+	if err != nil {
+		return Written{}, err
+	}
+	defer func() {
+		if released := lease.Release(); err == nil {
+			err = released
+		}
+	}()
+	target, err := e.firstActive(ctx, key)
+	if err != nil {
+		return Written{}, err
+	}
+	var item store.Item
+	err = again(ctx, func() (err error) {
+		item, err = e.putShared(ctx, key, value, target.source.Name)
+		return err
+	})
+	if err != nil {
+		return Written{}, e.legacyAlone(ctx, key, value, target, err)
+	}
+	return e.setLegacy(ctx, key, item, target.source)
+}
+
+// legacyAlone writes the legacy source although the shared store failed, where a
+// later Get takes that over; elsewhere the old shared value would win against
+// it, so the Set fails whole.
+func (e *Engine) legacyAlone(ctx context.Context, key store.Key, value store.Value, target sighting, cause error) error {
+	if e.Policy.FastForward != Auto {
+		return cause
+	}
+	if err := e.overwrite(ctx, key, value, target.source, nil); err != nil {
+		return cause
+	}
+	return &store.Error{Class: store.ErrPartial, Done: []string{target.source.Name}, Missing: []string{sharedPart}, Err: cause,
+		Remedy: "the older build's store has the new value; set it again when the shared store can be written"}
+}
+
+// setLegacy mirrors what was just set and records that both agree.
+func (e *Engine) setLegacy(ctx context.Context, key store.Key, item store.Item, src Source) (Written, error) {
+	w := Written{Revision: item.Revision, Generation: item.Record.Generation}
+	ours := func() (bool, error) {
+		now, err := e.Shared.Get(ctx, key)
+		return err == nil && now.Revision == item.Revision, err
+	}
+	if err := e.overwrite(ctx, key, item.Value, src, ours); err != nil {
+		return w, &store.Error{Class: store.ErrPartial, Done: []string{sharedPart}, Missing: []string{src.Name},
+			Err: store.At(err, "", src.Name, key), Remedy: "set it again, or reconcile the key"}
+	}
+	p, err := e.prints(ctx, false)
+	if err != nil {
+		return w, err
+	}
+	done := sighting{source: src, present: true, value: item.Value}
+	next, err := e.confirm(ctx, p, key, item, []sighting{done})
+	if err != nil {
+		e.notify(NoticeMirrorFailed, key, src.Name, err)
+		return w, nil // both hold the value; the record still says that it was to be mirrored
+	}
+	return Written{Revision: next.Revision, Generation: next.Record.Generation}, nil
+}
+
+// overwrite puts a value over whatever a source holds. Each attempt is
+// conditional on what was seen, so that one that lands late changes nothing. It
+// stops, as done, when the value is no longer the newest: who wrote since does
+// the rest. A nil current asks nobody.
+func (e *Engine) overwrite(ctx context.Context, key store.Key, value store.Value, src Source, current func() (bool, error)) error {
+	return again(ctx, func() error {
+		s := e.look(ctx, src, key)
+		if s.err != nil || s.present && sameValue(s, value) {
+			return s.err
+		}
+		if current != nil {
+			if still, err := current(); err != nil || !still {
+				return err
+			}
+		}
+		cond := store.Absent()
+		if s.present {
+			cond = store.Match(s.revision)
+		}
+		_, err := src.Store.Put(ctx, key, store.Item{Value: value}, cond)
+		return err
+	})
+}
+
+// bulk migrates everything once, on the first operation of a family whose policy
+// says so. What fails is told and tried again by the next program: it fails no
+// operation.
+func (e *Engine) bulk(ctx context.Context) {
+	if e.Policy.BulkMigrate != BulkFirstOperation || e.bulked.Load() {
+		return
+	}
+	p, _, err := e.Migrated(ctx)
+	if err == nil && !p.Complete {
+		p, err = e.Migrate(ctx, false, nil)
+	}
+	if err != nil {
+		e.notify(NoticeMigrationFailed, store.Key{}, "", err)
+	}
+	if err == nil && p.Complete || errors.Is(err, store.ErrPartial) {
+		e.bulked.Store(true)
+	}
+}

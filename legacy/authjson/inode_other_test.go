@@ -1,0 +1,5 @@
+//go:build !unix
+
+package authjson_test
+
+func inodeOf(string) (string, bool) { return "", false }
