@@ -132,6 +132,11 @@ var claimRules = []Rule{
 		Remedy: Remedy{General: "claim the team of the certificate"},
 	},
 	{
+		ID: "KR222-signed-comment", Level: Warning, Title: "comment inside the signed entitlements",
+		Why:    "The system's own reader of the XML form stops at comments, so older systems may see no entitlement at all; current signing tools refuse such a file or drop its content.",
+		Remedy: Remedy{General: "take the comment out of the entitlements file and sign again (kinring entitlements --check tells)"}, Incidents: []string{"maxkle1nz/m1nd#469"},
+	},
+	{
 		ID: "KR221-wrong-type", Level: Error, Title: "entitlement with a value of the wrong type",
 		Why:    "The system reads the value as a list, a string or true; another type is ignored or refused.",
 		Remedy: Remedy{General: "keychain-access-groups and application groups are arrays of strings, identifiers are strings, capabilities are true"},

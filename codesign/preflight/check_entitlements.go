@@ -25,7 +25,7 @@ func (s *subject) checkForms() {
 	}
 	for _, d := range []*entitlements.Document{e.XML, e.DER} {
 		if d != nil && d.Comments > 0 {
-			s.add("KR211", "the signed list has %d comments", d.Comments)
+			s.add("KR222", "the signed list has %s", plural(d.Comments, "comment"))
 		}
 		if d != nil {
 			s.tell(documentFaults(d))

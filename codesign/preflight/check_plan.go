@@ -80,7 +80,7 @@ func (t *planned) readClaims() {
 	}
 	t.claims = d.Entries
 	if d.Comments > 0 {
-		t.add("KR701", f.Name, "%d comments", d.Comments)
+		t.add("KR701", f.Name, "the file has %s", plural(d.Comments, "comment"))
 	}
 	t.tell(documentFaults(d))
 }

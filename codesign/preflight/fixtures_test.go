@@ -1,6 +1,7 @@
 package preflight
 
 import (
+	"strings"
 	"time"
 
 	"github.com/kinring/kinring/internal/signfixture"
@@ -154,6 +155,9 @@ func (k *kit) claimFixtures() []fixture {
 		one("KR214", k.withClaims(dict{"keychain-access-groups": []string{signfixture.Team + "." + group}})),
 		one("KR215", k.withClaims(k.claims(appID+".other"))),
 		one("KR216", k.withClaims(k.claims(appID).With("com.apple.developer.team-identifier", other))),
+		one("KR222", signed(func(s *signing) {
+			s.XML = []byte(strings.Replace(string(s.Entitlements.XML()), "<dict>", "<dict><!-- a -->", 1))
+		})),
 		one("KR221", k.withClaims(k.claims(appID).With("keychain-access-groups", signfixture.Team+"."+group))),
 	}
 }
