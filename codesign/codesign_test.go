@@ -239,6 +239,20 @@ func TestBytesAfterTheSliceAreSeen(t *testing.T) {
 	}
 }
 
+// TestCodeBehindTheLimitIsSeen has a code directory that ends one byte early.
+func TestCodeBehindTheLimitIsSeen(t *testing.T) {
+	raw := signfixture.Program(t, "arm64")
+	at, _ := signfixture.SignatureRange(raw)
+	directory := at + int(binary.BigEndian.Uint32(raw[at+16:]))
+	g := read(t, edit(raw, directory+32, uint32(at-1))).Slices[0].Signature
+	if len(g.Unaccounted) != 1 || g.Unaccounted[0].Offset != int64(at-1) || g.Unaccounted[0].Size != 1 {
+		t.Errorf("unaccounted %v", g.Unaccounted)
+	}
+	if len(g.Problems) != 1 || !strings.Contains(g.Problems[0], "but the signature starts at") {
+		t.Errorf("problems %q", g.Problems)
+	}
+}
+
 // TestEveryFlippedByteIsSeen flips one bit of every byte of a signature; of the
 // page hashes, which are one array under one digest, of every 16th.
 func TestEveryFlippedByteIsSeen(t *testing.T) {

@@ -33,11 +33,21 @@ func parseSignature(raw []byte, slice *Slice, o Options) (*Signature, error) {
 	s.checkSpecial(index)
 	s.checkAgility()
 	s.checkDirectories(slice)
-	s.Unaccounted = index.unaccounted(s.AdHoc())
+	s.Unaccounted = append(s.uncovered(slice), index.unaccounted(s.AdHoc())...)
 	if end := slice.End(); where.End() < end {
 		s.Unaccounted = append(s.Unaccounted, macho.Range{Offset: where.End(), Size: end - where.End()})
 	}
 	return s, nil
+}
+
+// uncovered is the code that the directory which covers least leaves out: bytes
+// between its code limit and the signature.
+func (s *Signature) uncovered(slice *Slice) []macho.Range {
+	least := slices.MinFunc(s.Directories, func(a, b *CodeDirectory) int { return cmp.Compare(a.CodeLimit, b.CodeLimit) })
+	if at := slice.Offset + least.CodeLimit; at < s.Offset {
+		return []macho.Range{{Offset: at, Size: s.Offset - at}}
+	}
+	return nil
 }
 
 func (s *Signature) readDirectories(index *superBlob) error {

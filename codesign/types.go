@@ -87,9 +87,10 @@ type Signature struct {
 	// it and the load commands, in words. A signing tool makes none.
 	Problems []string
 
-	// Unaccounted are bytes that belong to no structure: gaps between blobs,
-	// bytes other than zero after the last one, and whatever follows the
-	// signature in its slice. A signing tool leaves none.
+	// Unaccounted are bytes that no hash covers and that belong to no structure:
+	// code behind the code limit, gaps between blobs, bytes other than zero after
+	// the last one, and whatever follows the signature in its slice. A signing
+	// tool leaves none.
 	Unaccounted []macho.Range
 }
 

@@ -46,15 +46,14 @@ type signedData struct {
 
 // signerInfo is the one signer of a message.
 type signerInfo struct {
-	issuer, serial  []byte // raw issuer name and serial number, or
-	keyID           []byte // subject key identifier
-	digest          asn1.ObjectIdentifier
-	attributes      []byte // signed attributes with their tag
-	signed          []attribute
-	algorithm       asn1.ObjectIdentifier
-	signature       []byte
-	unsigned        []attribute
-	hasNoAttributes bool
+	issuer, serial []byte // raw issuer name and serial number, or
+	keyID          []byte // subject key identifier
+	digest         asn1.ObjectIdentifier
+	attributes     []byte // signed attributes with their tag
+	signed         []attribute
+	algorithm      asn1.ObjectIdentifier
+	signature      []byte
+	unsigned       []attribute
 }
 
 // attribute is one attribute; values is the content of its SET.
