@@ -16,17 +16,29 @@ const flipStep = 97
 
 // TestNoByteOfASignatureChangesUnseen flips one bit of every byte of what signs
 // a good bundle: the signature in the executable, the resource seal, and the
-// profile. Each flip must be a finding, or make something unreadable.
+// profile. Each flip must be a finding, or make something unreadable. The first
+// two are those of an app without a profile, which would be verified anew for
+// each of their bytes.
 func TestNoByteOfASignatureChangesUnseen(t *testing.T) {
 	k := newKit(t)
-	good := k.app().Build(k)
-	offset, size := signfixture.SignatureRange(good[mainExe].Data)
-	for name, region := range map[string][2]int{
-		mainExe: {offset, offset + size},
-		"Demo.app/Contents/_CodeSignature/CodeResources": {0, len(good["Demo.app/Contents/_CodeSignature/CodeResources"].Data)},
-		"Demo.app/Contents/embedded.provisionprofile":    {0, len(good["Demo.app/Contents/embedded.provisionprofile"].Data)},
+	plain, full := k.plain().Build(k), k.app().Build(k)
+	offset, size := signfixture.SignatureRange(plain[mainExe].Data)
+	seal, profile := "Demo.app/Contents/_CodeSignature/CodeResources", "Demo.app/Contents/embedded.provisionprofile"
+	for _, c := range []struct {
+		good     tree
+		name     string
+		from, to int
+	}{
+		{plain, mainExe, offset, offset + size},
+		{plain, seal, 0, len(plain[seal].Data)},
+		{full, profile, 0, len(full[profile].Data)},
 	} {
-		t.Run(name, func(t *testing.T) { flipAll(t, good, name, region) })
+		t.Run(c.name, func(t *testing.T) {
+			if r := k.check(c.good, options()); len(r.Findings) > 0 {
+				t.Fatalf("unchanged: %s", describe(r))
+			}
+			flipAll(t, c.good, c.name, [2]int{c.from, c.to})
+		})
 	}
 }
 
@@ -53,6 +65,7 @@ func flipAll(t *testing.T, good tree, name string, region [2]int) {
 	}
 	close(offsets)
 	workers.Wait()
+	t.Logf("%d of %d bytes flipped, one bit each", (region[1]-region[0]+step-1)/step, region[1]-region[0])
 }
 
 // flipper owns a copy of the tree in which it changes one byte at a time.
