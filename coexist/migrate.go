@@ -43,6 +43,7 @@ func (e *Engine) Migrate(ctx context.Context, dryRun bool, tell func(Progress)) 
 	if err != nil {
 		return Progress{}, store.At(err, "migrate", "", store.Key{})
 	}
+	defer e.batch()()
 	m.Total = len(keys)
 	for _, key := range keys {
 		if err := store.FromContext(ctx); err != nil {

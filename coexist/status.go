@@ -55,6 +55,7 @@ func (e *Engine) Status(ctx context.Context, interactive bool, keys ...store.Key
 			keys = append(keys, k.Key)
 		}
 	}
+	defer e.batch()()
 	for _, key := range keys {
 		if err := admit(key); err != nil {
 			return Overview{}, store.At(err, "status", "", key)

@@ -84,7 +84,8 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.initCommand(), a.getCommand(), a.setCommand(), a.deleteCommand(), a.listCommand(),
 		a.statusCommand(), a.updateCommand(), a.migrateCommand(), a.reconcileCommand(), a.rollbackCommand(),
-		a.pruneCommand(), a.watchCommand(), a.execCommand(), a.doctorCommand(), a.demoCommand(), a.versionCommand(),
+		a.pruneCommand(), a.watchCommand(), a.execCommand(), a.preflightCommand(), a.entitlementsCommand(), a.wrapCommand(),
+		a.doctorCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	return root
 }

@@ -53,6 +53,7 @@ func runScripts(t *testing.T, folder string) {
 			"snapshot":   snapshot,
 			"schema":     schema,
 			"hugefile":   hugeFile,
+			"fixture":    fixture(t),
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,

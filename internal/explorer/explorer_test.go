@@ -1,42 +1,182 @@
 package explorer
 
 import (
+	"fmt"
 	"os"
-	"strconv"
+	"slices"
 	"strings"
 	"testing"
+	"unsafe"
 )
 
-func TestTry(t *testing.T) {
-	if os.Getenv("KINRING_TRY") == "" {
-		t.Skip("for development")
+// form says how much is explored: KINRING_EXPLORER=ci for a stage of its own,
+// long for all there is; without it a part that fits into a run of all tests.
+func form(t *testing.T) string {
+	switch f := os.Getenv("KINRING_EXPLORER"); {
+	case f == "ci", f == "long":
+		return f
+	case f != "":
+		t.Fatalf("KINRING_EXPLORER is %q: use ci or long", f)
+	case testing.Short():
+		return "short"
 	}
-	f, _ := strconv.Atoi(os.Getenv("KINRING_TRY"))
-	sc := Scope{Pairs: true, PairFaults: uint8(f), Workers: 2}
-	if p := os.Getenv("KINRING_POL"); p != "" {
-		sc.Policies = strings.Split(p, ";")
-	}
-	if p := os.Getenv("KINRING_PROG"); p != "" {
-		sc.Programs = strings.Split(p, ";")
-	}
-	r := Explore(sc)
-	for _, s := range r.Subjects {
-		t.Logf("%s: scen %d exec %d steps %d states %d runs %d broken %v largest %d", s.Subject, s.Scenarios, s.Executions, s.Steps, s.States, s.Runs, s.Broken, s.Largest)
-	}
-	seen := map[string]bool{}
-	for _, s := range r.Subjects {
-		if i := os.Getenv("KINRING_STORIES"); i == "" {
-			continue
+	return "plain"
+}
+
+// plans says what each form explores.
+var plans = map[string][]Scope{
+	"short": {
+		{Pairs: true, PairFaults: 0, Policies: []string{"default", "dual-write, strict"}, Classes: []string{"vault-like"}, Sources: 1},
+		{Pairs: true, PairFaults: 1, Policies: []string{"default", "rotating"}, Classes: []string{"vault-like"}, Sources: 1, Programs: central},
+	},
+	"plain": {
+		{Pairs: true, PairFaults: 0},
+		{Pairs: true, PairFaults: 1, Policies: []string{"default", "rotating", "dual-write, strict"}, Classes: []string{"vault-like"}, Sources: 1},
+	},
+	"ci": {
+		{Pairs: true, PairFaults: 1},
+		{Pairs: true, PairFaults: 2, Policies: []string{"default"}, Programs: central, Sources: 1},
+		{Triples: true, TripleFaults: 0, TriplePrograms: central, Classes: []string{"vault-like"}, Sources: 1},
+	},
+	"long": {
+		{Pairs: true, PairFaults: 2},
+		{Triples: true, TripleFaults: 1, TriplePrograms: inTriples},
+	},
+}
+
+// central are the programs that every rule meets in.
+var central = []string{"get", "set", "delete", "update", "get twice", "older set", "older delete"}
+
+// inTriples are all but those that migrate.
+var inTriples = func() (names []string) {
+	for _, p := range slices.Concat(newBuilds, others) {
+		if p.name != "migrate" {
+			names = append(names, p.name)
 		}
-		for i, st := range s.Stories {
-			lines := strings.Split(st, "\n")
-			key := lines[len(lines)-2] + strings.Join(strings.SplitAfter(lines[1], "at once: ")[1:], "")
-			_ = i
-			if !seen[key] {
-				seen[key] = true
-				t.Log("\n" + st)
+	}
+	return names
+}()
+
+func explorePlan(t *testing.T, explore func(Scope) Report) (total Tally) {
+	for _, sc := range plans[form(t)] {
+		sc.Workers = 2
+		r := explore(sc)
+		total.add(&r.Tally)
+		for _, s := range r.Subjects {
+			t.Logf("%-62s %6d scenarios %9d states %9d steps %.2e executions, violations %v",
+				s.Subject, s.Scenarios, s.States, s.Steps, float64(s.Executions), s.Broken[1:])
+		}
+		tellStories(t, r)
+	}
+	t.Log(total.String())
+	return total
+}
+
+// tellStories fails with the counter-examples, each sort once.
+func tellStories(t *testing.T, r Report) {
+	const enough = 12
+	told := map[string]bool{}
+	for _, s := range r.Subjects {
+		for _, story := range s.Stories {
+			lines := strings.SplitAfterN(story, "\n", 3)
+			if !told[lines[1]] && len(told) < enough {
+				told[lines[1]] = true
+				t.Errorf("%s", story)
 			}
 		}
 	}
-	t.Logf("%+v", r.Tally)
+}
+
+func TestKinringKeepsItsPromises(t *testing.T) {
+	total := explorePlan(t, Explore)
+	if n := total.Violations(); n != 0 {
+		t.Errorf("%d executions break a promise", n)
+	}
+	for what, n := range map[string]uint64{
+		"adoption": total.Notices[noticeAdopted], "fast-forward": total.Notices[noticeFastForwarded],
+		"conflict": total.Conflicts, "late landing": total.Landed, "landing after death": total.LandedAfterDeath,
+		"late write refused": total.Lost, "store out of reach": total.Unreachable, "death in flight": total.Mishaps[diesInFlight],
+	} {
+		if n == 0 {
+			t.Errorf("no execution has seen: %s", what)
+		}
+	}
+	if f := form(t); (f == "ci" || f == "long") && total.Executions < 10_000_000 {
+		t.Errorf("%d executions, want ten million", total.Executions)
+	}
+}
+
+// TestSeedRulesBreakPromises shows that the oracle finds what the rules of the
+// two systems before kinring are known to break.
+func TestSeedRulesBreakPromises(t *testing.T) {
+	r := ExploreSeeds(Scope{Pairs: true, PairFaults: 1, Workers: 2})
+	var broken [promises + 1]uint64
+	for _, s := range r.Subjects {
+		t.Logf("%s: %d scenarios, %d executions, violations by promise %v", s.Subject, s.Scenarios, s.Executions, s.Broken[1:])
+		for i, n := range s.Broken {
+			broken[i] += n
+		}
+		for _, p := range []int{2, 3, 10} {
+			if s.Broken[p] == 0 {
+				t.Errorf("%s: no execution breaks I%d", s.Subject, p)
+			}
+		}
+	}
+	if broken[6] == 0 {
+		t.Error("nobody noted a migration that had failed (I6)")
+	}
+}
+
+// TestStateHasNoPadding: states are hashed as bytes, and bytes between fields
+// would be anything.
+func TestStateHasNoPadding(t *testing.T) {
+	var s state
+	used := unsafe.Sizeof(s.nodes) + unsafe.Sizeof(s.shared) + unsafe.Sizeof(s.legacy) + unsafe.Sizeof(s.flights) +
+		maxOps*(2+2+1+1+1+1) + 7 + pad
+	if got := unsafe.Sizeof(s); got != used {
+		t.Errorf("a state has %d bytes, its fields %d", got, used)
+	}
+}
+
+// TestFlightsAreInOrder: two states with the same writes on their way are equal.
+func TestFlightsAreInOrder(t *testing.T) {
+	for _, order := range [][]flightID{{1, 2, 3}, {3, 2, 1}, {2, 3, 1}, {2, 1, 3}} {
+		var s state
+		for _, id := range order {
+			if !s.launch(id) {
+				t.Fatalf("no room for %d", id)
+			}
+		}
+		if s.flights != [maxFlights]flightID{1, 2, 3} {
+			t.Errorf("launched as %v, stand as %v", order, s.flights)
+		}
+		if s.launch(9) {
+			t.Error("a fourth write found room")
+		}
+		if got := s.remove(1); got != 2 || s.flights != [maxFlights]flightID{0, 1, 3} {
+			t.Errorf("removed %d, left %v", got, s.flights)
+		}
+	}
+}
+
+// TestCoursesMustRepeat: a program that is not a function of its answers stops
+// the explorer.
+func TestCoursesMustRepeat(t *testing.T) {
+	m := newMemo()
+	defer m.close()
+	n := 0
+	root := m.root("fickle", func(p *process) {
+		n++
+		p.do(p.anyway(), call{verb: verbGet})
+		p.do(p.anyway(), call{verb: verbGet, slot: uint8(n)})
+	})
+	first := m.next(root, reply(ansAbsent, 0))
+	m.next(first, reply(ansAbsent, 0))
+	defer func() {
+		if caught := fmt.Sprint(recover()); !strings.Contains(caught, "another call") {
+			t.Errorf("got %q, want that the course was not repeated", caught)
+		}
+	}()
+	m.next(first, reply(ansFailed, 0))
+	t.Error("a course that cannot be repeated was accepted")
 }

@@ -40,7 +40,7 @@ func (o *oracle) honest(s *state, op int, r result) finding {
 		return finding{9, "it says that the outcome is unknown, and it is known"}
 	case r.class == resultOK && (kind == opSet || kind == opUpdate) && seen&landed == 0:
 		return finding{9, "it says that it is done, and nothing was written"}
-	case (r.class == resultFailed || r.class == resultPartial) && seen&troubled == 0 && !r.alien && !o.mayLose(kind):
+	case (r.class == resultFailed || r.class == resultPartial) && seen&troubled == 0 && !r.alien && !o.mayLose(kind) && kind != opMigrate:
 		return finding{9, "it fails although nothing went wrong"}
 	}
 	return finding{}

@@ -7,19 +7,25 @@ import (
 	"github.com/kinring/kinring/store"
 )
 
-// leases hands out the one lease of the model: there is one key.
+// leases hands out the two leases of the model. There is one key: a lease on any
+// other is the turn to write to its legacy sources.
 type leases struct{ p *process }
 
-func (l leases) Hold(ctx context.Context, _ store.Key) (coexist.Lease, error) {
-	a := l.p.do(ctx, call{verb: verbHold})
+func (l leases) Hold(ctx context.Context, key store.Key) (coexist.Lease, error) {
+	slot := uint8(theTurn)
+	if key == mainKey {
+		slot = theLease
+	}
+	a := l.p.do(ctx, call{verb: verbHold, slot: slot})
 	if a.kind() != ansHeld {
 		return nil, failure(a)
 	}
-	return &lease{p: l.p, interrupted: a.number() != 0}, nil
+	return &lease{p: l.p, slot: slot, interrupted: a.number() != 0}, nil
 }
 
 type lease struct {
 	p           *process
+	slot        uint8
 	interrupted bool
 	released    bool
 }
@@ -40,7 +46,7 @@ func (l *lease) Release() error {
 }
 
 func (l *lease) tell(v verb) error {
-	if a := l.p.do(l.p.anyway(), call{verb: v}); a.kind() != ansDone {
+	if a := l.p.do(l.p.anyway(), call{verb: v, slot: l.slot}); a.kind() != ansDone {
 		return failure(a)
 	}
 	return nil

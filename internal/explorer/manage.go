@@ -23,13 +23,16 @@ func (e engine) update(v valueID) result {
 	if !errors.As(err, &unsaved) {
 		return resultOf(err)
 	}
-	if _, again := unsaved.Retry(e.p.anyway()); again == nil || store.ClassOf(again) == store.ErrPartial {
-		return resultOf(again)
+	_, again := unsaved.Retry(e.p.anyway())
+	if errors.As(again, &unsaved) {
+		if err := unsaved.Discard(); err != nil {
+			return resultOf(err)
+		}
+		if store.ClassOf(err) == store.ErrOutcomeUnknown {
+			return resultOf(err) // the first attempt may yet land, whatever became of the second
+		}
 	}
-	if lost := unsaved.Discard(); lost != nil {
-		return resultOf(lost)
-	}
-	return resultOf(err)
+	return resultOf(again)
 }
 
 // rejected asks for a better value than the one that the program read before.

@@ -179,7 +179,7 @@ func (o *oracle) overwrites(s *state, op int, c call, was item) finding {
 	}
 	switch o.ops[op].kind {
 	case opUpdate:
-		if was.value != s.ops[op].used && was.value != o.ops[op].value && !o.beforeValue(s, w, s.ops[op].used) {
+		if !o.known(s, op, w, was.value, o.items.all[c.item].value) {
 			return finding{3, "an Update gives the older build its result over a value that it did not see"}
 		}
 	case opPrune, opRollback:
@@ -192,6 +192,28 @@ func (o *oracle) overwrites(s *state, op int, c call, was item) finding {
 		}
 	}
 	return finding{}
+}
+
+// known reports whether an Update that gives a value to the older build may
+// write it over what w wrote there: what it made its result from, what had been
+// replaced before that, or what was deleted.
+func (o *oracle) known(s *state, op, w int, was, gives valueID) bool {
+	if o.deletedAfter(s, w) || was == gives {
+		return true
+	}
+	if gives == o.ops[op].value {
+		return was == s.ops[op].used || o.beforeValue(s, w, s.ops[op].used)
+	}
+	return o.beforeValue(s, w, gives) // it finishes what another Update announced
+}
+
+func (o *oracle) deletedAfter(s *state, w int) bool {
+	for k := range s.ops {
+		if o.ops[k].kind == opDelete && s.ops[k].phase != idle && s.ops[k].class != resultFailed && s.ops[k].before&(1<<w) != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // beforeValue reports whether w had ended before somebody began to write a
@@ -214,7 +236,8 @@ func (o *oracle) uses(s *state, op int, c call) finding {
 		if k == op || c.value == 0 || s.ops[k].used != c.value || s.ops[k].stored == 0 {
 			continue
 		}
-		if !o.writtenAgain(s, c.value, k) {
+		// Who is told that the Update before died knows that its value may be used up.
+		if !c.told && !o.writtenAgain(s, c.value, k) {
 			return finding{11, "it makes a value from one that another Update has already replaced"}
 		}
 	}
@@ -273,13 +296,13 @@ func (o *oracle) replaces(s *state, op int, c call, was itemID) finding {
 		return finding{}
 	}
 	if c.verb == verbDelete || o.items.all[c.item].marker {
-		if o.propagates && o.signedOutSince(s, origin) {
+		if o.propagates && o.signedOutSince(s, origin) || o.unprotected(s, origin) {
 			return finding{}
 		}
 		return finding{3, "a read removes a shared value"}
 	}
 	value := o.items.all[c.item].value
-	if value == old.value && !old.marker || o.unprotected(s, origin) || o.refused(op, old) {
+	if value == old.value && !old.marker || o.unprotected(s, origin) || o.refused(op, old) || o.ranSince(s, opTakeShared, origin) {
 		return finding{}
 	}
 	for w := range s.ops {
@@ -320,15 +343,15 @@ func (o *oracle) toLegacy(w int) bool {
 }
 
 // origin returns the operation that an item goes back to: the one that wrote it
-// or, if that was a read, the one whose value it copied.
+// or, if that only copied a value or renewed a record, the one whose value it is.
 func (o *oracle) origin(id itemID) int {
 	i := o.items.all[id]
 	op := i.rev.op()
-	if !o.ops[op].kind.reading() || i.marker {
+	if i.marker || o.ops[op].value == i.value {
 		return op
 	}
 	for w := range o.ops {
-		if o.toLegacy(w) && o.ops[w].value == i.value {
+		if o.ops[w].kind.writes() && o.ops[w].value == i.value {
 			return w
 		}
 	}
@@ -342,7 +365,7 @@ func (o *oracle) signedOutSince(s *state, origin int) bool {
 		}
 		since := s.ops[origin].before&(1<<k) == 0
 		switch o.ops[k].kind {
-		case opOlderDelete:
+		case opOlderDelete, opPrune:
 			if since {
 				return true
 			}

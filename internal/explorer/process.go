@@ -108,6 +108,14 @@ var mainKey = store.Key{Service: "Example Auth", Account: "cli|0123"}
 
 func newSlotNames() *slotNames { return &slotNames{keys: []store.Key{mainKey}} }
 
+// name returns what a slot is for.
+func (n *slotNames) name(slot uint8) string {
+	if int(slot) < len(n.keys) {
+		return n.keys[slot].Account
+	}
+	return "that notes the migration"
+}
+
 func (n *slotNames) slot(key store.Key) uint8 {
 	for i, k := range n.keys {
 		if k == key {

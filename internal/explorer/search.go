@@ -45,6 +45,20 @@ func (t *Tally) add(o *Tally) {
 	}
 }
 
+// String shows the figures in a few lines.
+func (t *Tally) String() string {
+	return fmt.Sprintf(`explored to an empty frontier:
+  %d scenarios, %d distinct states, %d steps, %d executions, %d courses of real code
+  violations of I1 to I%d: %v
+  backfills %d, adoptions %d, fast-forwards %d, divergences %d, conflicts %d, answers "out of reach" %d
+  failed before %d, late %d, died in flight %d, cancelled %d, cancelled in flight %d, died with a lease %d
+  late writes that landed %d (%d after their program's death), that came too late %d; largest scenario %d states`,
+		t.Scenarios, t.States, t.Steps, t.Executions, t.Runs, promises, t.Broken[1:],
+		t.Notices[noticeBackfilled], t.Notices[noticeAdopted], t.Notices[noticeFastForwarded], t.Notices[noticeDiverged],
+		t.Conflicts, t.Unreachable, t.Mishaps[failsBefore], t.Mishaps[landsLate], t.Mishaps[diesInFlight],
+		t.Mishaps[isCancelled], t.Mishaps[cancelledLate], t.Mishaps[dies], t.Landed, t.LandedAfterDeath, t.Lost, t.Largest)
+}
+
 // Violations returns how many executions broke a promise.
 func (t *Tally) Violations() (n uint64) {
 	for _, b := range t.Broken {
@@ -160,7 +174,7 @@ func (x *search) enabled(s *state, a int) bool {
 	if s.nodes[a] < 0 || s.dead&(1<<a) != 0 || x.memo.nodes[s.nodes[a]].ended {
 		return false
 	}
-	if s.lease != 0 && x.memo.nodes[s.nodes[a]].call.verb == verbHold {
+	if c := &x.memo.nodes[s.nodes[a]].call; c.verb == verbHold && s.leases[c.slot] != 0 {
 		return false
 	}
 	if a == observer {
@@ -183,7 +197,7 @@ func (x *search) move(i uint32, a int) {
 	}
 	c, far := n.call, n.call.store == shared && !n.call.verb.leasing() && !x.ops[n.op].reach
 	for m := failsBefore; m < mishaps; m++ {
-		if m.possible(c, from.lease == uint8(a)+1) && !far {
+		if m.possible(c, from.holds(uint8(a))) && !far {
 			x.take(i, step{actor: uint8(a), mishap: m})
 		}
 	}
@@ -233,8 +247,10 @@ func (x *search) proceed(s *state, st step, n *node) finding {
 	}
 	if st.mishap == diesInFlight || st.mishap == dies {
 		s.dead |= 1 << st.actor
-		if s.lease == st.actor+1 {
-			s.lease = 0
+		for i, holder := range s.leases {
+			if holder == st.actor+1 {
+				s.leases[i] = 0
+			}
 		}
 		x.dies(s, op)
 		return finding{}

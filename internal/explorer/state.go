@@ -26,17 +26,20 @@ type state struct {
 	legacy  [maxLegacy]itemID
 	flights [maxFlights]flightID // in order, empty ones first
 	ops     [maxOps]opState
-	fence   uint8 // of an emulated store: what the visible item was written with
-	highest uint8 // and the highest that was given out
-	dead    uint8 // programs, by bit
-	faults  uint8 // how many have happened
-	lease   uint8 // the program that has it, plus one
-	noted   uint8 // 1 while an Update's function runs, or its program died in it
+	fence   uint8    // of an emulated store: what the visible item was written with
+	highest uint8    // and the highest that was given out
+	dead    uint8    // programs, by bit
+	faults  uint8    // how many have happened
+	leases  [2]uint8 // the program that has the lease on the key and the one that has the turn, plus one
+	noted   uint8    // 1 while an Update's function runs, or its program died in it
 	_       [pad]byte
 }
 
 // pad fills the state up to a multiple of its alignment.
-const pad = (4 - (slots*2+maxLegacy*2+maxFlights*2+maxOps*8+6)%4) % 4
+const pad = (4 - (slots*2+maxLegacy*2+maxFlights*2+maxOps*8+7)%4) % 4
+
+// holds reports whether a program has a lease.
+func (s *state) holds(a uint8) bool { return s.leases[0] == a+1 || s.leases[1] == a+1 }
 
 // opState is what the oracle remembers of an operation.
 type opState struct {

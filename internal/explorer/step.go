@@ -75,19 +75,29 @@ func (m *model) perform(s *state, op int, c call) (answer, finding) {
 	return reply(ansDone, 0), m.write(s, op, c, m.reserve(s, c))
 }
 
+// The leases: the one on the key, and the turn to write to legacy sources.
+const (
+	theLease = 0
+	theTurn  = 1
+)
+
 // lease carries out what concerns the lease on the key.
 func (m *model) lease(s *state, op int, c call) (answer, finding) {
 	switch c.verb {
 	case verbHold:
-		s.lease = programOf(op) + 1
-		if s.noted != 0 {
-			s.ops[op].seen |= inherits
+		s.leases[c.slot] = programOf(op) + 1
+		if c.slot == theTurn || s.noted == 0 {
+			return reply(ansHeld, 0), finding{}
 		}
-		return reply(ansHeld, uint16(s.noted)), finding{}
+		s.ops[op].seen |= inherits
+		return reply(ansHeld, 1), finding{}
 	case verbBegin:
 		s.noted = 1
 	case verbRelease:
-		s.lease, s.noted = 0, 0
+		s.leases[c.slot] = 0
+		if c.slot == theLease {
+			s.noted = 0
+		}
 	case verbChange:
 		f := m.uses(s, op, c)
 		s.ops[op].used = c.value

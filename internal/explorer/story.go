@@ -64,14 +64,17 @@ func (x *search) callText(c call) string {
 	if c.verb == verbChange {
 		return c.verb.String() + " " + c.value.text()
 	} else if c.verb.leasing() {
-		return c.verb.String()
+		return c.verb.String() + [slots]string{theTurn: " (turn)"}[c.slot]
 	}
 	text := c.verb.String() + " " + storeName(c.store)
 	if c.slot != mainSlot {
-		text += ", item " + x.memo.slots.keys[c.slot].Account
+		text += ", item " + x.memo.slots.name(c.slot)
 	}
 	if c.verb == verbPut {
-		text += ": " + x.itemText(c.item) + [...]string{"", ", if nothing is there", ", if it is unchanged"}[c.cond]
+		text += ": " + x.itemText(c.item)
+	}
+	if c.verb.writes() {
+		text += [...]string{"", ", if nothing is there", ", if it is unchanged"}[c.cond]
 	}
 	return text
 }

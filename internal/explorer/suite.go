@@ -124,8 +124,10 @@ type Scope struct {
 	Pairs, Triples bool
 	// Faults in a pair and in a triple.
 	PairFaults, TripleFaults uint8
-	// Policies and setups by name; empty means all.
-	Policies, Setups []string
+	// Policies, classes of shared store and setups by name; empty means all.
+	Policies, Classes, Setups []string
+	// Sources is how many legacy sources there are; 0 means each number.
+	Sources int
 	// Programs restricts who takes part, by name; empty means all.
 	Programs []string
 	// TriplePrograms restricts who takes part in triples.
@@ -158,7 +160,8 @@ func kinringSubjects(sc Scope) (all []*subject) {
 	for sources := 1; sources <= maxLegacy; sources++ {
 		for _, pol := range policies() {
 			for _, c := range capabilities {
-				if chosen(sc.Policies, pol.name) && (sources == 1 || c.keying && !c.emulated) {
+				fits := chosen(sc.Policies, pol.name) && chosen(sc.Classes, c.name) && (sc.Sources == 0 || sc.Sources == sources)
+				if fits && (sources == 1 || c.keying && !c.emulated) {
 					all = append(all, kinring(c, pol, sources))
 				}
 			}

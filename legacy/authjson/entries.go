@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"sync"
 
@@ -19,7 +18,7 @@ const (
 	entriesFile   = ".credentials.json"
 	// entriesLimit bounds the file, which holds an entry of up to a few KiB for
 	// each server that a person signed in to.
-	entriesLimit = 4 << 20
+	entriesLimit = 16 << 20
 )
 
 func init() { store.RegisterLayout(Entries{}) }
@@ -53,13 +52,14 @@ func (Entries) Open(config store.SourceConfig) (store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &entries{f, config.Service}, nil
+	return &entries{file: f, service: config.Service}, nil
 }
 
 // entries is a .credentials.json.
 type entries struct {
 	*file
 	service string
+	kept    kept
 }
 
 func (e *entries) Info() store.Info {
@@ -67,19 +67,30 @@ func (e *entries) Info() store.Info {
 }
 
 func (e *entries) Get(ctx context.Context, key store.Key) (store.Item, error) {
-	if err := e.enter(ctx, key); err != nil {
+	err := e.enter(ctx, key)
+	if err != nil {
 		return store.Item{}, e.at(err, "get", key)
+	}
+	item, err := e.get(ctx, key)
+	return item, e.at(err, "get", key)
+}
+
+func (e *entries) get(ctx context.Context, key store.Key) (store.Item, error) {
+	if key.Service != e.service {
+		return store.Item{}, nothingThere(store.Any(), e.path)
+	}
+	if item, ok, err := e.batched(ctx, key); ok {
+		return item, err
 	}
 	o, i, err := e.find(ctx, key)
 	defer clear(o.text)
 	switch {
 	case err != nil:
-		return store.Item{}, e.at(err, "get", key)
+		return store.Item{}, err
 	case i < 0:
-		return store.Item{}, e.at(nothingThere(store.Any(), e.path), "get", key)
+		return store.Item{}, nothingThere(store.Any(), e.path)
 	}
-	item, err := e.item(key, o.members[i].value.of(o.text))
-	return item, e.at(err, "get", key)
+	return e.item(key, o.members[i].value.of(o.text))
 }
 
 // find reads the file and returns its object and which member the key names, -1
@@ -89,33 +100,22 @@ func (e *entries) find(ctx context.Context, key store.Key) (object, int, error) 
 	if key.Service != e.service {
 		return object{}, -1, nil
 	}
-	o, err := e.object(ctx)
+	o, _, err := e.stamped(ctx)
 	if err != nil {
 		return object{}, -1, err
 	}
 	i, err := o.find(key.Account)
 	if err != nil {
 		clear(o.text)
-		return object{}, -1, &store.Error{Class: store.ErrAmbiguous, Store: e.path, Detail: err.Error(),
-			Remedy: "sign in to that server again with Codex"}
+		return object{}, -1, e.twice(err)
 	}
 	return o, i, nil
 }
 
-func (e *entries) object(ctx context.Context) (object, error) {
-	c, err := e.read(ctx)
-	if errors.Is(err, store.ErrNotFound) {
-		return object{}, nil
-	}
-	if err != nil {
-		return object{}, err
-	}
-	o, err := parseObject(c.data)
-	if errors.Is(err, errTooMany) {
-		return object{}, &store.Error{Class: store.ErrTooLarge, Store: e.path, Detail: err.Error(),
-			Remedy: "check that it is the right file"}
-	}
-	return o, err
+// twice refuses an entry that is there more than once.
+func (e *entries) twice(err error) error {
+	return &store.Error{Class: store.ErrAmbiguous, Store: e.path, Detail: err.Error(),
+		Remedy: "sign in to that server again with Codex"}
 }
 
 func (e *entries) item(key store.Key, value []byte) (store.Item, error) {
@@ -293,7 +293,7 @@ func (e *entries) List(ctx context.Context, service string) ([]store.Entry, erro
 	if service != "" && service != e.service {
 		return nil, nil
 	}
-	o, err := e.object(ctx)
+	o, _, err := e.stamped(ctx)
 	if err != nil {
 		return nil, e.at(err, "list", store.Key{})
 	}

@@ -2,6 +2,7 @@ package authjson_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -87,7 +88,7 @@ func TestEntriesOfNoUse(t *testing.T) {
 		{"too large", "{" + member(l.key, `{"a":"`+strings.Repeat("x", store.MaxValue)+`"}`) + "}", store.ErrTooLarge, nil},
 		{"a name that is no account", `{"` + long + `":{}}`, store.ErrNotFound, store.ErrCorrupt},
 		{"an empty name", `{"":{}}`, store.ErrNotFound, store.ErrCorrupt},
-		{"too many entries", "{" + strings.Repeat(`"a":{},`, 5000) + `"b":{}}`, store.ErrTooLarge, store.ErrTooLarge},
+		{"too many entries", "{" + strings.Repeat(`"a":{},`, 1<<14) + `"b":{}}`, store.ErrTooLarge, store.ErrTooLarge},
 	} {
 		home := t.TempDir()
 		write(t, l.path(home), c.text)
@@ -111,16 +112,16 @@ func TestEntriesRefuseWhiteSpace(t *testing.T) {
 
 func TestEntriesFileLimit(t *testing.T) {
 	l, home := entriesLayout, t.TempDir()
-	s := l.open(t, home)
 	large := `{"a":"` + strings.Repeat("x", 1<<20-100) + `"}`
-	for _, account := range []string{"1", "2", "3", "4"} {
-		if _, err := s.Put(t.Context(), store.Key{Service: l.key.Service, Account: account}, item(large), store.Any()); err != nil {
-			t.Fatal(err)
-		}
+	text := `{"0":` + large
+	for account := 1; account < 16; account++ {
+		text += fmt.Sprintf(`,"%d":%s`, account, large)
 	}
-	_, err := s.Put(t.Context(), store.Key{Service: l.key.Service, Account: "5"}, item(large), store.Any())
+	write(t, l.path(home), text+"}")
+	s := l.open(t, home)
+	_, err := s.Put(t.Context(), store.Key{Service: l.key.Service, Account: "16"}, item(large), store.Any())
 	wantClass(t, "one entry too much", err, store.ErrTooLarge)
-	if entries, err := s.List(t.Context(), ""); err != nil || len(entries) != 4 {
+	if entries, err := s.List(t.Context(), ""); err != nil || len(entries) != 16 {
 		t.Errorf("list: %d, %v", len(entries), err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 // signed in to.
 const (
 	maxDepth   = 64
-	maxMembers = 4096
+	maxMembers = 1 << 14
 )
 
 var (
