@@ -114,6 +114,9 @@ func (e *Engine) fallBack(ctx context.Context, key store.Key, cause error) (Read
 // something by now.
 func (e *Engine) firstRead(ctx context.Context, key store.Key) (Reading, error) {
 	found, seen, err := e.first(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		err = e.stillAbsent(ctx, key, err)
+	}
 	if err != nil {
 		return Reading{}, err
 	}
@@ -130,6 +133,24 @@ func (e *Engine) firstRead(ctx context.Context, key store.Key) (Reading, error) 
 		e.notify(NoticeBackfillFailed, key, found.source.Name, err)
 	}
 	return r, nil
+}
+
+// stillAbsent looks at the shared store again after legacy held nothing: between
+// the two looks another program may have moved the value from there to here, by
+// a backfill and a Prune. It returns gone if there is still nothing, and a
+// conflict if there is something to be read.
+func (e *Engine) stillAbsent(ctx context.Context, key store.Key, gone error) error {
+	if len(e.sources(key)) == 0 {
+		return gone
+	}
+	_, err := e.Shared.Get(ctx, key)
+	switch {
+	case err == nil:
+		return errAgain
+	case errors.Is(err, store.ErrNotFound):
+		return gone
+	}
+	return err
 }
 
 // backfill copies a legacy value into the shared store if that holds nothing.

@@ -151,7 +151,10 @@ func (u *update) absent(ctx context.Context) (Current, error) {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		u.seen = seen
-		return Current{}, nil
+		if err = u.stillAbsent(ctx, u.key, err); errors.Is(err, store.ErrNotFound) {
+			err = nil
+		}
+		return Current{}, err
 	case err != nil:
 		return Current{}, err
 	}
