@@ -227,7 +227,7 @@ func (l layout) troubles() []storetest.Trouble {
 	return []storetest.Trouble{
 		l.trouble("an empty file", store.ErrCorrupt, func(t testing.TB, path string) { write(t, path, "") }),
 		l.trouble("half a file", store.ErrCorrupt, func(t testing.TB, path string) { write(t, path, l.oldFile[:20]) }),
-		l.trouble("a long file", store.ErrTooLarge, func(t testing.TB, path string) { write(t, path, strings.Repeat(" ", 5<<20)) }),
+		l.trouble("a long file", store.ErrTooLarge, func(t testing.TB, path string) { write(t, path, strings.Repeat(" ", 17<<20)) }),
 		l.trouble("a folder", store.ErrCorrupt, func(t testing.TB, path string) {
 			if err := os.Mkdir(path, 0o700); err != nil {
 				t.Fatal(err)
