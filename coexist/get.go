@@ -153,6 +153,22 @@ func (e *Engine) stillAbsent(ctx context.Context, key store.Key, gone error) err
 	return err
 }
 
+// stillMarked is stillAbsent for a marker: another program may have adopted and
+// pruned what stood in legacy.
+func (e *Engine) stillMarked(ctx context.Context, key store.Key, marker store.Item, gone error) error {
+	if len(e.sources(key)) == 0 {
+		return gone
+	}
+	now, err := e.Shared.Get(ctx, key)
+	if err == nil && now.Revision == marker.Revision {
+		return gone
+	}
+	if err == nil || errors.Is(err, store.ErrNotFound) {
+		return errAgain
+	}
+	return err
+}
+
 // backfill copies a legacy value into the shared store if that holds nothing.
 // It carries generation 0, so that one that lands late never wins against a
 // write.
@@ -185,7 +201,7 @@ func (e *Engine) afterMarker(ctx context.Context, key store.Key, marker store.It
 		return Reading{}, err
 	}
 	if !s.present {
-		return Reading{}, gone
+		return Reading{}, e.stillMarked(ctx, key, marker, gone)
 	}
 	if !e.Policy.adopts() {
 		e.notify(NoticeOlderWrote, key, s.source.Name, nil)

@@ -60,7 +60,7 @@ func (e *Engine) prune(ctx context.Context, key store.Key, dryRun bool) ([]Prune
 		out = append(out, Pruned{key, src.Name, s.err})
 		failed.note(src.Name, s.err)
 	}
-	return out, failed.cause
+	return out, failed.err()
 }
 
 // pruneOne keeps the value, records that kinring removes it, and then removes it
