@@ -74,7 +74,7 @@ func explorePlan(t *testing.T, explore func(Scope) Report) (total Tally) {
 
 // tellStories fails with the counter-examples, each sort once.
 func tellStories(t *testing.T, r Report) {
-	const enough = 12
+	const enough = 30
 	told := map[string]bool{}
 	for _, s := range r.Subjects {
 		for _, story := range s.Stories {

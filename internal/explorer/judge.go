@@ -168,8 +168,12 @@ func (o *oracle) excused(s *state, w int) bool {
 			if older && o.propagates && o.ops[k].later {
 				return true
 			}
+		case opPrune:
+			if o.propagates { // what it removes looks like a sign-out to who reads meanwhile
+				return true
+			}
 		case opTakeLegacy, opTakeShared:
-			if since || late {
+			if since || late || older && !o.adopts {
 				return true
 			}
 		}
@@ -246,6 +250,9 @@ func (o *oracle) judgeOlderValue(s *state, op int, r result) finding {
 }
 
 func (o *oracle) deletedHere(s *state, w, g int) finding {
+	if o.mirrorLate(s) {
+		return finding{}
+	}
 	for k := range s.ops {
 		if o.ops[k].kind == opDelete && s.ops[k].class == resultOK && s.ops[k].phase == ended &&
 			s.ops[k].before&(1<<w) != 0 && s.ops[g].before&(1<<k) != 0 {
@@ -253,6 +260,20 @@ func (o *oracle) deletedHere(s *state, w, g int) finding {
 		}
 	}
 	return finding{}
+}
+
+// mirrorLate reports whether a write to legacy may be on its way from an
+// operation that did not end well. Nobody can fence off that, but new builds know
+// it when they see it.
+func (o *oracle) mirrorLate(s *state) bool {
+	for k := range s.ops {
+		switch kind := o.ops[k].kind; {
+		case kind != opRollback && kind != opTakeShared && (kind == opOlderSet || !o.toLegacy(k)):
+		case s.ops[k].phase == ended && s.ops[k].class != resultOK:
+			return true
+		}
+	}
+	return false
 }
 
 // judgeOlderAbsence judges that an older build keeps what it could read.

@@ -86,7 +86,10 @@ func (o *oracle) sees(s *state, op int, c call, a answer) {
 	}
 	look := o.look(a)
 	if c.store == shared {
-		st.seen = st.seen&^(sawShared|sawLegacy) | look // a new attempt: looks from before prove nothing
+		if look != lookAbsent || st.seen&sawShared != lookAbsent {
+			st.seen &^= sawLegacy // a new attempt: looks from before prove nothing
+		}
+		st.seen = st.seen&^sawShared | look
 		return
 	}
 	if look == lookFailed {
@@ -198,13 +201,27 @@ func (o *oracle) overwrites(s *state, op int, c call, was item) finding {
 // write it over what w wrote there: what it made its result from, what had been
 // replaced before that, or what was deleted.
 func (o *oracle) known(s *state, op, w int, was, gives valueID) bool {
-	if o.deletedAfter(s, w) || was == gives {
+	if o.deletedAfter(s, w) || was == gives || o.takenSince(s, op, w) {
 		return true
 	}
 	if gives == o.ops[op].value {
 		return was == s.ops[op].used || o.beforeValue(s, w, s.ops[op].used)
 	}
 	return o.beforeValue(s, w, gives) // it finishes what another Update announced
+}
+
+// takenSince reports whether another operation may have taken over what w wrote,
+// or replaced it knowingly.
+func (o *oracle) takenSince(s *state, op, w int) bool {
+	for k := range s.ops {
+		switch o.ops[k].kind {
+		case opSet, opUpdate, opRejected, opReconcile, opTakeLegacy:
+			if k != op && s.ops[k].before&(1<<w) != 0 && s.ops[k].phase != idle {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (o *oracle) deletedAfter(s *state, w int) bool {
@@ -365,7 +382,7 @@ func (o *oracle) signedOutSince(s *state, origin int) bool {
 		}
 		since := s.ops[origin].before&(1<<k) == 0
 		switch o.ops[k].kind {
-		case opOlderDelete, opPrune:
+		case opOlderDelete, opPrune, opTakeShared:
 			if since {
 				return true
 			}
