@@ -167,17 +167,18 @@ func (e *Engine) putMarker(ctx context.Context, d *deletion, over store.Item, ab
 		cond = store.Absent()
 	}
 	var err error
-	d.marker, err = e.writeMarker(ctx, d.key, over.Record.Generation+1, d.printer, e.atDeletion(d, over.Record), cond)
+	d.marker, err = e.writeMarker(ctx, d.key, over.Record.Generation+1, d.printer,
+		e.atDeletion(d.printer, d.key, d.seen, over.Record), cond)
 	return err
 }
 
-// atDeletion returns what each source held when the key was deleted. A mirror
+// atDeletion returns what each source held when a key was deleted. A mirror
 // that was announced and may still land is carried on, so that it never passes
 // for a new sign-in.
-func (e *Engine) atDeletion(d *deletion, before store.Record) []store.Agreement {
-	now := agreed(d.printer, d.key, e.sources(d.key), d.seen)
+func (e *Engine) atDeletion(p *printer, key store.Key, seen []sighting, before store.Record) []store.Agreement {
+	now := agreed(p, key, e.sources(key), seen)
 	for i := range now {
-		now[i].Pending = d.printer.recall(before, now[i].Source).Pending
+		now[i].Pending = p.recall(before, now[i].Source).Pending
 	}
 	return now
 }
@@ -194,11 +195,12 @@ func (e *Engine) writeMarker(ctx context.Context, key store.Key, generation uint
 // mark puts a marker over a shared value that an older build signed out of,
 // without touching legacy. Of the source that showed the sign-out the marker
 // says what was seen then: what is there by now may be a new sign-in, which must
-// not pass as the value that was deleted. A source that cannot be read may hold
-// the value still, and ends the attempt.
-func (e *Engine) mark(ctx context.Context, p *printer, key store.Key, over store.Item, gone sighting) error {
+// not pass as the value that was deleted. It reports false, and does nothing, if
+// another source holds a value: then no older build is signed out. One that
+// cannot be read ends the attempt.
+func (e *Engine) mark(ctx context.Context, p *printer, key store.Key, over store.Item, gone sighting) (bool, error) {
 	if err := writable(over); err != nil {
-		return err
+		return false, err
 	}
 	var seen []sighting
 	for _, src := range e.sources(key) {
@@ -206,14 +208,14 @@ func (e *Engine) mark(ctx context.Context, p *printer, key store.Key, over store
 		if src.Name != gone.source.Name {
 			s = e.look(ctx, src, key)
 		}
-		if s.err != nil {
-			return s.err
+		if s.err != nil || s.present {
+			return false, s.err
 		}
 		seen = append(seen, s)
 	}
 	_, err := e.writeMarker(ctx, key, over.Record.Generation+1, p,
-		agreed(p, key, e.sources(key), seen), store.Match(over.Revision))
-	return err
+		e.atDeletion(p, key, seen, over.Record), store.Match(over.Revision))
+	return err == nil, err
 }
 
 func (e *Engine) lookAll(ctx context.Context, key store.Key) []sighting {

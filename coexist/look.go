@@ -92,8 +92,8 @@ const (
 func (p *printer) judge(key store.Key, item store.Item, s sighting, then store.Agreement) judgement {
 	ours := p.seen(key, s.source, item.Value)
 	switch {
-	case !s.present && then.Kind == store.Held:
-		return olderOut
+	case !s.present && then.Kind == store.Held && then.Pending == "":
+		return olderOut // not what is announced and has yet to arrive
 	case !s.present || !p.changed(key, s, then) || ours == p.seen(key, s.source, s.value):
 		return nothingNew
 	case then.Kind == store.Held && ours == then.Fingerprint:
@@ -145,8 +145,8 @@ func (e *Engine) olderSignedOut(ctx context.Context, p *printer, key store.Key, 
 	if e.Policy.OlderSignout != SignoutPropagate || p.seen(key, s.source, item.Value) != then.Fingerprint {
 		return Reading{}, false, nil
 	}
-	if err := e.mark(ctx, p, key, item, s); err != nil {
-		return Reading{}, true, err
+	if marked, err := e.mark(ctx, p, key, item, s); !marked {
+		return Reading{}, err != nil, err
 	}
 	return Reading{}, true, &store.Error{Class: store.ErrNotFound, Detail: "an older build signed out"}
 }

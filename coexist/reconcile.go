@@ -122,7 +122,7 @@ func (e *Engine) takeLegacy(ctx context.Context, p *printer, key store.Key, item
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		_, err := e.writeMarker(ctx, key, item.Record.Generation+1, p,
-			agreed(p, key, e.sources(key), seen), store.Match(item.Revision))
+			e.atDeletion(p, key, seen, item.Record), store.Match(item.Revision))
 		return err
 	case err != nil:
 		return err
