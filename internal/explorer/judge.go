@@ -36,7 +36,7 @@ func (o *oracle) honest(s *state, op int, r result) finding {
 	case !kind.ours():
 	case r.class == resultFailed && acts && seen&(landed|launched) != 0:
 		return finding{9, "it says that nothing happened, and something did or may yet"}
-	case r.class == resultUnknown && seen&(launched|landed) == 0:
+	case r.class == resultUnknown && seen&(troubled|landed) == 0:
 		return finding{9, "it says that the outcome is unknown, and it is known"}
 	case r.class == resultOK && (kind == opSet || kind == opUpdate) && seen&landed == 0:
 		return finding{9, "it says that it is done, and nothing was written"}
@@ -190,7 +190,7 @@ func (o *oracle) defenceless(w int) bool {
 
 // judgeDelete judges that what a Delete says it has deleted is gone.
 func (o *oracle) judgeDelete(s *state, op int, r result) finding {
-	if o.tookLegacySince(s, op) {
+	if o.tookLegacySince(s, op) || o.mirrorLate(s) {
 		return finding{}
 	}
 	done := r.done

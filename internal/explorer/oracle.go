@@ -78,7 +78,7 @@ func (o *oracle) sees(s *state, op int, c call, a answer) {
 	if a.abnormal() {
 		st.seen |= troubled
 	}
-	if k := a.kind(); k == ansUnknown || k == ansUnknownCancelled {
+	if k := a.kind(); (k == ansUnknown || k == ansUnknownCancelled) && c.slot == mainSlot && o.effect(op, c) {
 		st.seen |= launched
 	}
 	if c.verb != verbGet || c.slot != mainSlot {
@@ -131,12 +131,22 @@ func (o *oracle) mayWriteLegacy(k opKind) bool {
 	switch k {
 	case opSet:
 		return o.dual
-	case opUpdate:
-		return o.dual || o.rotates
+	case opUpdate: // it may finish what another announced
+		return o.dual || o.rotates || o.hands(opRollback) || o.hands(opTakeShared)
 	case opGet, opList, opMigrate, opRejected, opForeign:
 		return false
 	}
 	return true
+}
+
+// hands reports whether the scenario has an operation of a kind.
+func (o *oracle) hands(k opKind) bool {
+	for i := range o.ops {
+		if o.ops[i].kind == k {
+			return true
+		}
+	}
+	return false
 }
 
 // lands judges a write that takes effect: was holds what stood there before.
