@@ -221,6 +221,10 @@ func (r *Ring) storeStatus(ctx context.Context) StoreStatus {
 // StoreKind returns the kind of the shared store, for example "vault".
 func (r *Ring) StoreKind() string { return r.driver.Kind() }
 
+// Driver returns the driver of the shared store: what WithStore gave, or what is
+// registered under the ring's kind. Helpers of tests find theirs by it.
+func (r *Ring) Driver() store.Driver { return r.driver }
+
 // SourceInfo is what a ring knows of one legacy source.
 type SourceInfo struct {
 	Name  string
