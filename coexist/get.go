@@ -267,7 +267,7 @@ func (e *Engine) takeOver(ctx context.Context, p *printer, key store.Key, over s
 	sources := inherit(p, over.Record, e.sources(key))
 	for i := range sources {
 		if sources[i].Source == s.source.Name {
-			sources[i] = s.agreement(p, key)
+			sources[i] = s.follow(p, key, sources[i])
 		}
 	}
 	item := store.Item{Value: s.value, Record: record(p, key, s.value, over.Record.Generation+1, sources)}

@@ -106,6 +106,16 @@ func (s sighting) agreement(p *printer, key store.Key) store.Agreement {
 	return a
 }
 
+// follow is the agreement on what a source showed, after another one. What was
+// announced to the source and is not what it showed may still land there.
+func (s sighting) follow(p *printer, key store.Key, then store.Agreement) store.Agreement {
+	a := s.agreement(p, key)
+	if then.Pending != a.Fingerprint {
+		a.Pending = then.Pending
+	}
+	return a
+}
+
 // inherit carries agreements from one record into the next.
 func inherit(p *printer, r store.Record, sources []Source) []store.Agreement {
 	out := make([]store.Agreement, len(sources))
