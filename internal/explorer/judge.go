@@ -269,7 +269,7 @@ func (o *oracle) mirrorLate(s *state) bool {
 	for k := range s.ops {
 		switch kind := o.ops[k].kind; {
 		case kind != opRollback && kind != opTakeShared && (kind == opOlderSet || !o.toLegacy(k)):
-		case s.ops[k].phase == ended && s.ops[k].class != resultOK:
+		case s.ops[k].phase == ended && s.ops[k].class != resultOK, s.ops[k].phase == running && s.ops[k].seen&troubled != 0:
 			return true
 		}
 	}
