@@ -50,7 +50,10 @@ func faults(s *codesign.Slice) []string {
 	if g == nil {
 		return []string{"not signed"}
 	}
-	out := append(append([]string{}, g.Problems...), g.Agility.Problems...)
+	out := append([]string{}, g.Agility.Problems...)
+	for _, p := range g.Problems {
+		out = append(out, p.String())
+	}
 	for _, err := range []error{g.RequirementsErr, g.Entitlements.XMLErr, g.Entitlements.DERErr, g.CMSErr} {
 		if err != nil {
 			out = append(out, err.Error())
@@ -248,7 +251,7 @@ func TestCodeBehindTheLimitIsSeen(t *testing.T) {
 	if len(g.Unaccounted) != 1 || g.Unaccounted[0].Offset != int64(at-1) || g.Unaccounted[0].Size != 1 {
 		t.Errorf("unaccounted %v", g.Unaccounted)
 	}
-	if len(g.Problems) != 1 || !strings.Contains(g.Problems[0], "but the signature starts at") {
+	if len(g.Problems) != 1 || g.Problems[0].Kind != codesign.ProblemCodeLimit || !strings.Contains(g.Problems[0].Text, "but the signature starts at") {
 		t.Errorf("problems %q", g.Problems)
 	}
 }

@@ -188,22 +188,32 @@ func (s *Signature) checkDirectories(slice *Slice) {
 	first := s.Primary()
 	for _, d := range s.Directories {
 		if want := s.Offset - slice.Offset; d.CodeLimit != want {
-			s.problem(d, "covers %d bytes of code, but the signature starts at %d", d.CodeLimit, want)
+			s.problem(ProblemCodeLimit, d, "covers %d bytes of code, but the signature starts at %d", d.CodeLimit, want)
 		}
-		if d.Version >= versionExecSeg && d.ExecSegLimit != 0 &&
-			(int64(d.ExecSegBase) != slice.Text.Offset-slice.Offset || int64(d.ExecSegLimit) != slice.Text.Size) {
-			s.problem(d, "takes bytes %d to %d for the executable segment, but __TEXT lies at %d to %d", d.ExecSegBase,
-				d.ExecSegBase+d.ExecSegLimit, slice.Text.Offset-slice.Offset, slice.Text.End()-slice.Offset)
+		if !d.execSegmentFits(slice) {
+			s.problem(ProblemExecSegment, d, "takes %d bytes from %d on for the executable segment, but __TEXT has %d bytes from %d on",
+				d.ExecSegLimit, d.ExecSegBase, slice.Text.Size, slice.Text.Offset-slice.Offset)
 		}
 		if d.Identifier != first.Identifier || d.Team != first.Team || d.Flags != first.Flags {
-			s.problem(d, "has another identifier, team or flags than the primary one")
+			s.problem(ProblemNames, d, "names %q of team %q with flags %#x, the primary one %q of team %q with flags %#x",
+				d.Identifier, d.Team, uint32(d.Flags), first.Identifier, first.Team, uint32(first.Flags))
 		}
 		if d.Scatter {
-			s.problem(d, "has a scatter vector, which macOS does not load")
+			s.problem(ProblemScatter, d, "has a scatter vector: its page hashes are not in the order of the code")
 		}
 	}
 }
 
-func (s *Signature) problem(d *CodeDirectory, format string, args ...any) {
-	s.Problems = append(s.Problems, fmt.Sprintf("the code directory of slot %#x ", uint32(d.Slot))+fmt.Sprintf(format, args...))
+// execSegmentFits compares the executable segment with __TEXT. Tools may leave
+// it out, and a linker may write the size of its section __text instead.
+func (d *CodeDirectory) execSegmentFits(slice *Slice) bool {
+	if d.Version < versionExecSeg || d.ExecSegLimit == 0 || d.Flags&FlagLinkerSigned != 0 {
+		return true
+	}
+	return d.ExecSegBase == uint64(slice.Text.Offset-slice.Offset) && d.ExecSegLimit == uint64(slice.Text.Size)
+}
+
+func (s *Signature) problem(kind ProblemKind, d *CodeDirectory, format string, args ...any) {
+	text := fmt.Sprintf("the code directory of slot %#x ", uint32(d.Slot)) + fmt.Sprintf(format, args...)
+	s.Problems = append(s.Problems, Problem{kind, d.Slot, text})
 }

@@ -84,8 +84,8 @@ type Signature struct {
 	Agility Agility
 
 	// Problems are contradictions between the parts of the signature, or between
-	// it and the load commands, in words. A signing tool makes none.
-	Problems []string
+	// it and the load commands. A signing tool makes none.
+	Problems []Problem
 
 	// Unaccounted are bytes that no hash covers and that belong to no structure:
 	// code behind the code limit, gaps between blobs, bytes other than zero after
@@ -93,6 +93,28 @@ type Signature struct {
 	// tool leaves none.
 	Unaccounted []macho.Range
 }
+
+// ProblemKind says what a Problem is about.
+type ProblemKind uint8
+
+// The kinds of problems.
+const (
+	ProblemCodeLimit   ProblemKind = iota // the pages cover more or less than the code before the signature
+	ProblemExecSegment                    // the executable segment is not __TEXT
+	ProblemNames                          // a code directory differs from the primary one in identifier, team or flags
+	ProblemScatter                        // the page hashes are of scattered places
+)
+
+// Problem is one thing that a code directory says otherwise than its
+// surroundings.
+type Problem struct {
+	Kind ProblemKind
+	Slot Slot   // of the code directory
+	Text string // in words
+}
+
+// String returns the problem in words.
+func (p Problem) String() string { return p.Text }
 
 // Blob is one entry of the index, with where it lies in the file.
 type Blob struct {
@@ -148,7 +170,7 @@ type CodeDirectory struct {
 
 	ExecSegBase, ExecSegLimit, ExecSegFlags uint64
 	Runtime                                 macho.Version // SDK version of the hardened runtime; zero before version 0x20500
-	Scatter                                 bool          // has a scatter vector, which macOS no longer loads
+	Scatter                                 bool          // has a scatter vector: page hashes are not in the order of the code
 
 	Special   []SpecialHash // slots 1, 2, ... in order
 	PageCount int           // page hashes; PageHash returns one

@@ -141,4 +141,9 @@ var claimRules = []Rule{
 		Why:    "The system reads the value as a list, a string or true; another type is ignored or refused.",
 		Remedy: Remedy{General: "keychain-access-groups and application groups are arrays of strings, identifiers are strings, capabilities are true"},
 	},
+	{
+		ID: "KR223-der-unsorted", Level: Warning, Title: "DER entitlements whose keys are not in order",
+		Why:    "The form has its keys in ascending order and signing tools write them so. A reader that relies on the order may miss a claim, and another find it.",
+		Remedy: Remedy{General: "sign with a tool that writes the DER form itself, from the XML list", Codesign: "codesign --force --entitlements FILE --sign IDENTITY PATH"},
+	},
 }

@@ -71,6 +71,19 @@ var signatureRules = []Rule{
 		Why:    "Signing tools leave no such bytes. They are not covered by any hash, so the file was changed after signing, or written by a faulty tool.",
 		Remedy: Remedy{General: "sign again from a clean build; if it stays, look for the step that rewrites the file", Codesign: "codesign --force …"},
 	},
+	{
+		ID: "KR126-code-limit", Level: Error, Title: "the signature covers more or less than the code",
+		Why: "The hashes must end where the signature begins. Code behind their end is vouched for by nobody, and hashes of more than the code match nothing: the file was edited after signing or signed by a faulty tool.", Remedy: signAgain,
+	},
+	{
+		ID: "KR127-executable-segment", Level: Warning, Title: "the signature names another executable segment than the file has",
+		Why: "Signing tools copy place and size of __TEXT into the code directory, beside the rights that the system grants to it. Where the two differ, the load commands were edited after signing, or the tool is faulty.", Remedy: signAgain,
+	},
+	{
+		ID: "KR128-scatter-vector", Level: Warning, Title: "the signature's page hashes are not in the order of the code",
+		Why:    "A scatter vector assigns the page hashes to other places of the file. Signing tools write none, and preflight cannot tell which code such hashes are of: --verify-pages says nothing about this file.",
+		Remedy: Remedy{General: "sign with a current tool", Codesign: "codesign --force --options runtime --timestamp --sign IDENTITY PATH"},
+	},
 }
 
 // signerRules judge who signed and when.
@@ -130,5 +143,10 @@ var signerRules = []Rule{
 		ID: "KR125-foreign-library", Level: Error, Title: "code of another team inside the bundle",
 		Why:    "The hardened runtime refuses to load a library that another team signed.",
 		Remedy: Remedy{General: "sign every library in the bundle anew with your own certificate, or, for plug-ins of others, claim com.apple.security.cs.disable-library-validation", Codesign: "codesign --force … LIBRARY before the bundle", Builder: "list the library under mac.binaries, and take it out of mac.signIgnore", Forge: "list the library under osxSign.binaries, and take it out of osxSign.ignore", Xcode: "turn Code Sign On Copy on"},
+	},
+	{
+		ID: "KR129-unsigned-attribute", Level: Warning, Title: "an attribute in the certificate's signature that nothing covers",
+		Why:    "Beside the time stamp, which is signed by its authority, signing tools add nothing to a signature that its certificate does not cover. Whatever this is, anybody can have put it there after signing.",
+		Remedy: Remedy{General: "sign again from a clean build; if it stays, look for the step that rewrites the signature", Codesign: "codesign --force --options runtime --timestamp --sign IDENTITY PATH"},
 	},
 }

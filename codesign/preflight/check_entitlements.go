@@ -38,6 +38,9 @@ func documentFaults(d *entitlements.Document) (out []fault) {
 	if d.ByteMark {
 		out = append(out, fault{"KR211", "the list starts with a byte order mark"})
 	}
+	if d.Unsorted {
+		out = append(out, fault{"KR223", "the DER form has its keys in another order than the ascending one"})
+	}
 	for _, key := range d.Duplicates {
 		out = append(out, fault{"KR211", "the key \"" + key + "\" is there twice"})
 	}

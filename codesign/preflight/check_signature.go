@@ -15,6 +15,12 @@ import (
 // versionRuntime is the first code directory version with the runtime's SDK.
 const versionRuntime = 0x20500
 
+// problemRules maps what the reader finds contradictory to rules.
+var problemRules = map[codesign.ProblemKind]string{
+	codesign.ProblemCodeLimit: "KR126", codesign.ProblemExecSegment: "KR127",
+	codesign.ProblemScatter: "KR128", codesign.ProblemNames: "KR119",
+}
+
 // checkDirectory looks at the code directory's own fields.
 func (s *subject) checkDirectory() {
 	d := s.dir
@@ -34,7 +40,9 @@ func (s *subject) checkDirectory() {
 	for _, r := range s.sig.Unaccounted {
 		s.add("KR120", "%d bytes at offset %d belong to no part of the signature", r.Size, r.Offset)
 	}
-	s.checkDirectoriesAgree()
+	for _, p := range s.sig.Problems {
+		s.add(problemRules[p.Kind], "%s", p)
+	}
 }
 
 // checkAdHoc tells the linker's signature of a bare binary, which is usual,
@@ -50,16 +58,6 @@ func (s *subject) checkAdHoc() {
 		return
 	}
 	s.add("KR104", "flags %#x, and the signature holds no certificate", uint32(s.dir.Flags))
-}
-
-// checkDirectoriesAgree compares the alternates with the preferred directory.
-func (s *subject) checkDirectoriesAgree() {
-	for _, d := range s.sig.Directories {
-		if d.Identifier != s.dir.Identifier || d.Team != s.dir.Team || d.Flags != s.dir.Flags {
-			s.add("KR119", "the code directories name different code: %q of team %q with flags %#x, and %q of team %q with flags %#x",
-				s.dir.Identifier, s.dir.Team, uint32(s.dir.Flags), d.Identifier, d.Team, uint32(d.Flags))
-		}
-	}
 }
 
 // checkSlots looks at the hashes of everything that the signature seals.

@@ -35,6 +35,9 @@ func (s *subject) checkSigner() {
 	s.checkCertificate(m)
 	s.checkStamp(m)
 	s.checkAgility()
+	for _, oid := range m.Unsigned {
+		s.add("KR129", "attribute %s", oid)
+	}
 	if m.ChainErr != nil || m.Stamp != nil && m.Stamp.Err != nil {
 		return // without a chain no certificate is in use
 	}
@@ -88,12 +91,8 @@ func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 // checkAgility compares the signer's list of code directories with them. One
 // directory by itself is covered by the signature even without a list.
 func (s *subject) checkAgility() {
-	a := s.sig.Agility
-	for _, p := range a.Problems {
+	for _, p := range s.sig.Agility.Problems {
 		s.add("KR119", "%s", p)
-	}
-	if !a.Plist && !a.Digests && len(s.sig.Directories) > 1 {
-		s.add("KR119", "%d code directories, and no list of them is signed", len(s.sig.Directories))
 	}
 }
 

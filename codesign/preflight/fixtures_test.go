@@ -1,6 +1,7 @@
 package preflight
 
 import (
+	"encoding/binary"
 	"strings"
 	"time"
 
@@ -71,8 +72,23 @@ func (k *kit) signatureFixtures() []fixture {
 		})),
 		one("KR111", k.app(after("Demo.app/Contents/Info.plist", "\n")).Build(k)),
 		one("KR112", k.app(after("Demo.app/Contents/_CodeSignature/CodeResources", "\n")).Build(k)),
+		one("KR126", k.bare(nil, func(s *signing) { s.Overreach = 16 })),
+		one("KR127", k.bare(nil, func(s *signing) { s.Directory = field(execSegLimitAt, 4096) })),
+		one("KR128", k.bare(nil, func(s *signing) { s.Directory = field(scatterOffsetAt, 4096) })),
 		one("KR120", k.bare(nil, func(s *signing) { s.Break = func(b *signfixture.Blobs) { b.Padding = []byte{1} } })),
 	}
+}
+
+// Where a code directory has the low word of the executable segment's size and
+// the offset of its scatter vector (cs_blobs.h).
+const (
+	execSegLimitAt  = 72 + 4
+	scatterOffsetAt = 44
+)
+
+// field writes one word of a code directory.
+func field(at int, word uint32) func([]byte) {
+	return func(raw []byte) { binary.BigEndian.PutUint32(raw[at:], word) }
 }
 
 // emptyRequirements is a requirement set without members.
@@ -112,6 +128,7 @@ func (k *kit) signerFixtures() []fixture {
 		one("KR117", k.bare(nil, func(s *signing) { s.TSA = nil })),
 		one("KR118", k.bare(nil, func(s *signing) { s.TSA = stranger.Timestamp })),
 		one("KR119", k.bare(nil, func(s *signing) { s.WrongAgility = true })),
+		one("KR129", k.bare(nil, func(s *signing) { s.Loose = true })),
 		one("KR121", signer(leaf(signfixture.Certificate{Until: signfixture.Now.AddDate(0, -1, 0)}))),
 		{rule: "KR122", trees: []tree{k.bare(nil)}, options: Options{Now: signfixture.Now, Team: other}},
 		one("KR123", k.bare(nil, func(s *signing) {
@@ -155,6 +172,7 @@ func (k *kit) claimFixtures() []fixture {
 		one("KR214", k.withClaims(dict{"keychain-access-groups": []string{signfixture.Team + "." + group}})),
 		one("KR215", k.withClaims(k.claims(appID+".other"))),
 		one("KR216", k.withClaims(k.claims(appID).With("com.apple.developer.team-identifier", other))),
+		one("KR223", signed(func(s *signing) { s.DER = k.claims(appID).UnsortedDER() })),
 		one("KR222", signed(func(s *signing) {
 			s.XML = []byte(strings.Replace(string(s.Entitlements.XML()), "<dict>", "<dict><!-- a -->", 1))
 		})),

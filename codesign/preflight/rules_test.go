@@ -139,3 +139,53 @@ func TestFindingOnEverySliceIsToldOnce(t *testing.T) {
 		t.Errorf("findings: %s", describe(r))
 	}
 }
+
+// TestSeveralCodeDirectories has one directory of each of two hash types.
+func TestSeveralCodeDirectories(t *testing.T) {
+	k := newKit(t)
+	both := func(change func(*signing)) tree {
+		return k.bare(nil, func(s *signing) {
+			s.Digests = []int{signfixture.SHA1, signfixture.SHA256}
+			change(s)
+		})
+	}
+	second := func(raw []byte) {
+		if raw[37] == signfixture.SHA256 {
+			raw[14] ^= 0x02 // in the flags: library validation
+		}
+	}
+	for _, c := range []struct {
+		name string
+		t    tree
+		want string
+	}{
+		{"alike", both(func(*signing) {}), ""},
+		{"with other flags", both(func(s *signing) { s.Directory = second }), "KR119"},
+		{"listed by nobody", both(func(s *signing) { s.NoAgility = true }), "KR119"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := k.check(c.t, options())
+			var got string
+			for _, f := range r.Findings {
+				got += number(f.Rule)
+			}
+			if got != c.want {
+				t.Errorf("want %q, findings: %s", c.want, describe(r))
+			}
+		})
+	}
+}
+
+// TestLinkerMayNameItsOwnSegment: a linker's signature may have the size of the
+// section __text where signing tools write that of __TEXT.
+func TestLinkerMayNameItsOwnSegment(t *testing.T) {
+	k := newKit(t)
+	for flags, want := range map[uint32]bool{signfixture.FlagLinker: false, 0: true} {
+		r := k.check(k.bare(nil, func(s *signing) {
+			s.Signer, s.NoRuntime, s.Flags, s.Directory = nil, true, flags, field(execSegLimitAt, 4096)
+		}), options())
+		if hasRule(r, "KR127") != want {
+			t.Errorf("flags %#x: KR127 is found: %v; findings: %s", flags, !want, describe(r))
+		}
+	}
+}

@@ -28,6 +28,7 @@ var (
 	oidSigningCertV2   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 47}
 	oidHashAgility     = appleOID(9, 1)
 	oidHashAgilityV2   = appleOID(9, 2)
+	oidLoose           = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 32473, 2} // RFC 5612: for documentation
 )
 
 // message is one CMS SignedData with one signer, in the making.
@@ -40,6 +41,7 @@ type message struct {
 	attributes  []attribute // further signed attributes
 	stamp       *Identity   // time stamp authority, nil for none
 	stampTime   time.Time
+	loose       []attribute // further unsigned attributes
 }
 
 // attribute is a CMS attribute; each value is complete DER.
@@ -55,11 +57,9 @@ func (m *message) encode() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var unsigned []byte
-	if m.stamp != nil {
-		if unsigned, err = m.timestamp(signature); err != nil {
-			return nil, err
-		}
+	unsigned, err := m.unsignedAttributes(signature)
+	if err != nil {
+		return nil, err
 	}
 	return build(func(b *cryptobyte.Builder) {
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -150,6 +150,26 @@ func (m *message) signedAttributes() []byte {
 			}
 		})
 	}))
+}
+
+// unsignedAttributes returns the attributes that the signature does not cover;
+// nil where there are none.
+func (m *message) unsignedAttributes(signature []byte) (out []byte, err error) {
+	var encoded [][]byte
+	for _, a := range m.loose {
+		encoded = append(encoded, a.encode())
+	}
+	if m.stamp != nil {
+		stamp, err := m.timestamp(signature)
+		if err != nil {
+			return nil, err
+		}
+		encoded = append(encoded, stamp)
+	}
+	for _, a := range sortedDER(encoded) {
+		out = append(out, a...)
+	}
+	return out, nil
 }
 
 func (a attribute) encode() []byte {

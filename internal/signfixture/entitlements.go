@@ -18,11 +18,23 @@ const (
 
 // DER writes the dictionary in the form of the DER entitlements blob. Types
 // that the form does not know (data, date, real) are a mistake in a test.
-func (d Dict) DER() []byte {
+func (d Dict) DER() []byte { return d.der(d.keys()) }
+
+// UnsortedDER is DER with the outermost keys from the last to the first.
+func (d Dict) UnsortedDER() []byte {
+	keys := d.keys()
+	slices.Reverse(keys)
+	return d.der(keys)
+}
+
+// keys are in the order of the form.
+func (d Dict) keys() []string { return slices.Sorted(maps.Keys(d)) }
+
+func (d Dict) der(keys []string) []byte {
 	return must(build(func(b *cryptobyte.Builder) {
 		b.AddASN1(derTop, func(b *cryptobyte.Builder) {
 			b.AddASN1Int64(1)
-			addDER(b, d)
+			b.AddASN1(derDict, func(b *cryptobyte.Builder) { addPairs(b, d, keys) })
 		})
 	}))
 }
@@ -36,7 +48,7 @@ func addDER(b *cryptobyte.Builder, v any) {
 	case int:
 		b.AddASN1Int64(int64(v))
 	case Dict:
-		b.AddASN1(derDict, func(b *cryptobyte.Builder) { addPairs(b, v) })
+		b.AddASN1(derDict, func(b *cryptobyte.Builder) { addPairs(b, v, v.keys()) })
 	case []any, []string:
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			for _, e := range elements(v) {
@@ -48,9 +60,9 @@ func addDER(b *cryptobyte.Builder, v any) {
 	}
 }
 
-// addPairs writes key and value of each entry, sorted by key.
-func addPairs(b *cryptobyte.Builder, d Dict) {
-	for _, k := range slices.Sorted(maps.Keys(d)) {
+// addPairs writes key and value of each entry.
+func addPairs(b *cryptobyte.Builder, d Dict, keys []string) {
+	for _, k := range keys {
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			addDER(b, k)
 			addDER(b, d[k])

@@ -57,8 +57,11 @@ type Signing struct {
 	Resources    []byte // hashed into special slot 3
 	ExecFlags    uint64 // beside the main binary flag
 
-	NoAgility    bool // leave out the hash agility attributes
-	WrongAgility bool // hash agility attributes of another code directory
+	NoAgility    bool             // leave out the hash agility attributes
+	WrongAgility bool             // hash agility attributes of another code directory
+	Loose        bool             // an unsigned attribute beside the time stamp
+	Overreach    int              // bytes that every code directory covers beyond the code
+	Directory    func(raw []byte) // changes every code directory before the certificate signs it
 	Break        func(*Blobs)
 }
 
@@ -245,12 +248,16 @@ func (s Signing) directories(m *image, special map[int][]byte) (out [][]byte) {
 	for _, kind := range s.Digests {
 		d := directory{
 			version: s.Version, flags: s.Flags, hash: kind, identifier: s.Identifier, team: s.Team,
-			code: m.data, special: special, textBase: base, textSize: size, execFlags: 1 | s.ExecFlags,
+			code: append(m.data[:len(m.data):len(m.data)], make([]byte, s.Overreach)...), special: special, textBase: base, textSize: size, execFlags: 1 | s.ExecFlags,
 		}
 		if le.Uint32(m.data[12:]) != TypeExecute {
 			d.execFlags = s.ExecFlags
 		}
-		out = append(out, d.bytes())
+		raw := d.bytes()
+		if s.Directory != nil {
+			s.Directory(raw)
+		}
+		out = append(out, raw)
 	}
 	return out
 }
@@ -263,6 +270,9 @@ func (s Signing) cms(directories [][]byte) ([]byte, error) {
 	m := message{
 		contentType: oidData, content: directories[0], detached: true,
 		signer: s.Signer, time: s.Time, stamp: s.TSA, stampTime: s.StampTime,
+	}
+	if s.Loose {
+		m.loose = []attribute{{oidLoose, [][]byte{must(asn1.Marshal("loose"))}}}
 	}
 	if !s.NoAgility {
 		m.attributes = s.agility(directories)
