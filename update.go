@@ -16,6 +16,8 @@ import (
 const UpdateBudget = 2 * time.Minute
 
 // Keep is what the function of an Update returns to leave the value as it is.
+//
+//lint:ignore ST1012 it is a wish, as io.EOF is an end, and not a failure
 var Keep = errors.New("kinring: keep the value")
 
 // Unsaved is the error of an Update whose function succeeded but whose result
