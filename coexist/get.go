@@ -124,8 +124,9 @@ func (e *Engine) firstRead(ctx context.Context, key store.Key) (Reading, error) 
 	if e.Policy.Backfill == BackfillOff {
 		return r, nil
 	}
-	switch err := e.backfill(ctx, key, found, seen); {
+	switch revision, err := e.backfill(ctx, key, found, seen); {
 	case err == nil:
+		r.Revision = revision
 		e.notify(NoticeBackfilled, key, found.source.Name, nil)
 	case errors.Is(err, store.ErrConflict):
 		return Reading{}, err // the shared store has something: that is the answer
@@ -169,20 +170,19 @@ func (e *Engine) stillMarked(ctx context.Context, key store.Key, marker store.It
 	return err
 }
 
-// backfill copies a legacy value into the shared store if that holds nothing.
-// It carries generation 0, so that one that lands late never wins against a
+// backfill copies a legacy value into the shared store if that holds nothing,
+// and returns the revision of the copy. It carries generation 0, so that one that lands late never wins against a
 // write.
-func (e *Engine) backfill(ctx context.Context, key store.Key, found sighting, seen []sighting) error {
+func (e *Engine) backfill(ctx context.Context, key store.Key, found sighting, seen []sighting) (store.Revision, error) {
 	p, err := e.prints(ctx, true)
 	if err != nil {
-		return err
+		return "", err
 	}
 	item := store.Item{
 		Value:  found.value,
 		Record: record(p, key, found.value, 0, agreed(p, key, e.sources(key), seen)),
 	}
-	_, err = e.Shared.Put(ctx, key, item, store.Absent())
-	return err
+	return e.Shared.Put(ctx, key, item, store.Absent())
 }
 
 // afterMarker answers for a deleted key: not found, unless an older build signed

@@ -109,7 +109,7 @@ func (m *migration) copy(ctx context.Context, key store.Key) error {
 	if m.dryRun {
 		return errNotYet
 	}
-	if err := m.backfill(ctx, key, found, seen); err != nil {
+	if _, err := m.backfill(ctx, key, found, seen); err != nil {
 		return err // a conflict starts again, and finds what is there
 	}
 	return m.readBack(ctx, key, found.value)

@@ -158,7 +158,7 @@ func (u *update) absent(ctx context.Context) (Current, error) {
 	case err != nil:
 		return Current{}, err
 	}
-	if err := u.backfill(ctx, u.key, found, seen); err != nil {
+	if _, err := u.backfill(ctx, u.key, found, seen); err != nil {
 		return Current{}, err
 	}
 	u.notify(NoticeBackfilled, u.key, found.source.Name, nil)
