@@ -114,12 +114,12 @@ func (a *app) runCommand(command, env []string) error {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.in, a.out, a.err
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM) // first: none may be lost once the command runs
+	defer signal.Stop(signals)
 	if err := cmd.Start(); err != nil {
 		return ownFailure(err)
 	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM)
-	defer signal.Stop(signals)
 	done := make(chan struct{})
 	go func() {
 		for {

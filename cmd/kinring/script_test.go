@@ -25,6 +25,7 @@ func TestMain(m *testing.M) {
 		refreshProgram: tokenserver.Main,
 		keepProgram:    keepMain,
 		seedProgram:    seedRulesMain,
+		probeProgram:   probeMain,
 	})
 }
 
