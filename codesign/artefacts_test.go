@@ -7,11 +7,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kinring/kinring/codesign/archive"
 	"github.com/kinring/kinring/codesign/bundle"
 	"github.com/kinring/kinring/codesign/cms"
+	"github.com/kinring/kinring/codesign/preflight"
 	"github.com/kinring/kinring/internal/require"
+	"github.com/kinring/kinring/internal/signfixture"
 )
 
 const (
@@ -31,16 +34,21 @@ var codex = map[string]program{
 	"codex-voice-host":     {"com.openai.codex.voice-host", openai, "runtime", audio},
 }
 
-// published are packages of npm with their programs, by file name.
+// published are packages of npm with their programs, by file name, and with
+// what preflight may say of them: of those with a Developer ID nothing, of those
+// that only a linker signed just that.
 var published = []struct {
 	file, arch string
 	programs   map[string]program
+	findings   string
+	large      bool // takes seconds to unpack
+	pages      bool // compare the code with its hashes
 }{
-	{"openai-codex-0.169.0-darwin-arm64.tgz", "arm64", codex},
-	{"openai-codex-0.169.0-darwin-x64.tgz", "x86_64", codex},
-	{"napi-rs-keyring-darwin-arm64-2.1.2.tgz", "arm64", map[string]program{"keyring.darwin-arm64.node": {"keyring.darwin-arm64", "K3VT49H83Y", "runtime", ""}}},
-	{"biomejs-cli-darwin-arm64-2.5.15.tgz", "arm64", map[string]program{"biome": {"biome-55b0aa26959bd679", "", "adhoc,linker-signed", ""}}},
-	{"esbuild-darwin-arm64-0.28.2.tgz", "arm64", map[string]program{"esbuild": {"a.out", "", "adhoc,linker-signed", ""}}},
+	{"openai-codex-0.169.0-darwin-arm64.tgz", "arm64", codex, "", true, true},
+	{"openai-codex-0.169.0-darwin-x64.tgz", "x86_64", codex, "", true, false},
+	{"napi-rs-keyring-darwin-arm64-2.1.2.tgz", "arm64", map[string]program{"keyring.darwin-arm64.node": {"keyring.darwin-arm64", "K3VT49H83Y", "runtime", ""}}, "", false, true},
+	{"biomejs-cli-darwin-arm64-2.5.15.tgz", "arm64", map[string]program{"biome": {"biome-55b0aa26959bd679", "", "adhoc,linker-signed", ""}}, "KR106-linker-signed", false, true},
+	{"esbuild-darwin-arm64-0.28.2.tgz", "arm64", map[string]program{"esbuild": {"a.out", "", "adhoc,linker-signed", ""}}, "KR106-linker-signed", false, true},
 }
 
 // openPublished opens a package that scripts/fetch-darwin-artefacts fetched.
@@ -62,16 +70,21 @@ func openPublished(t *testing.T, name string) *archive.FS {
 	return fsys
 }
 
+// TestPublishedPrograms reads and judges each package, once unpacked.
 func TestPublishedPrograms(t *testing.T) {
 	for _, p := range published {
 		t.Run(p.file, func(t *testing.T) {
-			fsys := openPublished(t, p.file)
-			tree, err := bundle.Walk(fsys, ".", bundle.Options{})
-			if err != nil || len(tree.Problems) > 0 {
-				t.Fatal(err, tree.Problems)
+			if p.large && testing.Short() {
+				t.Skip("unpacks hundreds of megabytes")
 			}
+			fsys := openPublished(t, p.file)
+			in, err := preflight.Load(p.file, fsys, ".", bundle.Options{}, p.pages)
+			if err != nil || len(in.Tree.Problems) > 0 {
+				t.Fatal(err, in.Tree.Problems)
+			}
+			checkFindings(t, in, p.findings)
 			left := len(p.programs)
-			for _, e := range tree.Executables {
+			for _, e := range in.Tree.Executables {
 				if e.Err != nil {
 					t.Errorf("%s: %v", e.Path, e.Err)
 					continue
@@ -85,8 +98,25 @@ func TestPublishedPrograms(t *testing.T) {
 			if left != 0 {
 				t.Errorf("%d programs of the package were not found", left)
 			}
-			t.Logf("%d programs and libraries, %d bytes read", len(tree.Executables), tree.Read)
+			t.Logf("%d programs and libraries, %d bytes read", len(in.Tree.Executables), in.Read)
 		})
+	}
+}
+
+// checkFindings judges a package by Apple's roots: nothing may be a false alarm,
+// today or long after its certificate has ended, and what is expected of another
+// product must be missed.
+func checkFindings(t *testing.T, in preflight.Input, want string) {
+	t.Helper()
+	for _, year := range []int{signfixture.Now.Year(), 2099} {
+		r := preflight.Check([]preflight.Input{in}, preflight.Options{Now: time.Date(year, 11, 1, 0, 0, 0, 0, time.UTC)})
+		if got := strings.Join(r.IDs(), " "); got != want || r.Failed() {
+			t.Errorf("in %d: findings %q, want %q: %+v", year, got, want, r.Findings)
+		}
+	}
+	r := preflight.Check([]preflight.Input{in}, preflight.Options{Now: signfixture.Now, Team: signfixture.Team, Group: "org.kinring.shared"})
+	if got := strings.Join(r.IDs(), " "); !r.Failed() || want == "" && !strings.HasPrefix(got, "KR122-") {
+		t.Errorf("as another family's: findings %q", got)
 	}
 }
 
@@ -138,22 +168,5 @@ func checkProgram(t *testing.T, e *bundle.Executable, want program) {
 	if requirement := g.Designated(); !strings.HasPrefix(requirement, `identifier "`+want.identifier+`" and anchor apple generic and `) ||
 		!strings.HasSuffix(requirement, `certificate leaf[subject.OU] = "`+want.team+`"`) {
 		t.Errorf("%s: designated requirement %s", e.Path, requirement)
-	}
-}
-
-// TestPublishedPages hashes the code of the smaller packages.
-func TestPublishedPages(t *testing.T) {
-	for _, name := range []string{"napi-rs-keyring-darwin-arm64-2.1.2.tgz", "esbuild-darwin-arm64-0.28.2.tgz", "biomejs-cli-darwin-arm64-2.5.15.tgz", "openai-codex-0.169.0-darwin-arm64.tgz"} {
-		t.Run(name, func(t *testing.T) {
-			fsys := openPublished(t, name)
-			tree, err := bundle.Walk(fsys, ".", bundle.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			changes, read, err := bundle.VerifyPages(fsys, tree)
-			if err != nil || len(changes) > 0 || read == 0 {
-				t.Errorf("%v, %d bytes read, %v", changes, read, err)
-			}
-		})
 	}
 }

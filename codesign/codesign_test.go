@@ -257,14 +257,19 @@ func TestCodeBehindTheLimitIsSeen(t *testing.T) {
 }
 
 // TestEveryFlippedByteIsSeen flips one bit of every byte of a signature; of the
-// page hashes, which are one array under one digest, of every 16th.
+// page hashes, which are one array under one digest, of every 16th. A short run
+// flips some of them.
 func TestEveryFlippedByteIsSeen(t *testing.T) {
 	raw := signed(t)
 	offset, size := signfixture.SignatureRange(raw)
 	o := options(t)
 	d := read(t, raw).Slices[0].Signature.Primary()
 	pages := int(d.End()) - offset - d.PageCount*d.HashSize
-	for i := range size {
+	step := 1
+	if testing.Short() {
+		step = 37
+	}
+	for i := 0; i < size; i += step {
 		if i >= pages && i < int(d.End())-offset && i%16 != 0 {
 			continue
 		}

@@ -190,7 +190,11 @@ func TestTestRootsAreNotApples(t *testing.T) {
 // holds, each in turn a higher one.
 func TestEveryFlippedByteIsSeen(t *testing.T) {
 	s := goodSample(t)
-	for i := range s.raw {
+	step := 1
+	if testing.Short() {
+		step = 7
+	}
+	for i := 0; i < len(s.raw); i += step {
 		raw := bytes.Clone(s.raw)
 		raw[i] ^= 1 << (i % 8)
 		m, err := cms.Read(raw, s.content, cms.CodeSigning, s.roots)

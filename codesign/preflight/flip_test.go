@@ -18,10 +18,11 @@ const flipStep = 97
 // a good bundle: the signature in the executable, the resource seal, and the
 // profile. Each flip must be a finding, or make something unreadable. The first
 // two are those of an app without a profile, which would be verified anew for
-// each of their bytes.
+// each of their bytes. The program is a small one: every byte of every structure
+// is flipped, and of page hashes there are few.
 func TestNoByteOfASignatureChangesUnseen(t *testing.T) {
 	k := newKit(t)
-	plain, full := k.plain().Build(k), k.app().Build(k)
+	plain, full := k.plain(tiny).Build(k), k.app(tiny).Build(k)
 	offset, size := signfixture.SignatureRange(plain[mainExe].Data)
 	seal, profile := "Demo.app/Contents/_CodeSignature/CodeResources", "Demo.app/Contents/embedded.provisionprofile"
 	for _, c := range []struct {

@@ -69,6 +69,9 @@ func (k *kit) plain(change ...func(*signfixture.Bundle)) signfixture.Bundle {
 	}}, change...)...)
 }
 
+// tiny gives an app the smallest program.
+func tiny(b *signfixture.Bundle) { b.Programs = [][]byte{signfixture.Tiny()} }
+
 func (k *kit) library(id string) signfixture.Signing { return k.signing(id, nil) }
 
 func (k *kit) dylib() [][]byte {

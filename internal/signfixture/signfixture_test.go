@@ -241,3 +241,19 @@ func TestKnobsRefuseWhatTheyCannotDo(t *testing.T) {
 		t.Error("a program grew smaller")
 	}
 }
+
+// TestTinyIsMachO reads the small program with the standard library.
+func TestTinyIsMachO(t *testing.T) {
+	for _, data := range [][]byte{Tiny(), Sign(t, Tiny(), release(t, "org.kinring.fixture"))} {
+		f, err := macho.NewFile(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Cpu != macho.CpuArm64 || f.Type != macho.TypeExec || f.Segment("__TEXT").Filesz != tinyText {
+			t.Errorf("%+v", f.FileHeader)
+		}
+		if l := f.Segment("__LINKEDIT"); l.Offset+l.Filesz != uint64(len(data)) {
+			t.Errorf("__LINKEDIT ends at %d of %d", l.Offset+l.Filesz, len(data))
+		}
+	}
+}
