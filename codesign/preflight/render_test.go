@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -176,6 +177,11 @@ func TestJUnitReadsBack(t *testing.T) {
 	for _, c := range suite.Cases {
 		if failed := strings.Contains(c.Name, "Helper"); failed != (c.Failure != nil) {
 			t.Errorf("case %q: failure %v", c.Name, c.Failure)
+		}
+	}
+	for _, required := range []string{"name", "tests", "failures", "errors"} { // by the schema that Jenkins' xUnit plug-in checks
+		if !regexp.MustCompile(`<testsuite [^>]*` + required + `="`).Match(data) {
+			t.Errorf("the suite has no attribute %s", required)
 		}
 	}
 	if !strings.Contains(suite.Out, "only a launch") {

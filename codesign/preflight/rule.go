@@ -76,7 +76,7 @@ func Lookup(id string) (Rule, error) {
 			return r, nil
 		}
 	}
-	return Rule{}, fmt.Errorf("no rule %q: run kinring preflight --explain without an id for the list", id)
+	return Rule{}, fmt.Errorf("no rule %q: kinring preflight --rules lists them", id)
 }
 
 // ruleByNumber is for the rules' own checks, which name rules by number.

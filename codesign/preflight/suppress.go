@@ -97,7 +97,7 @@ func (s Suppression) validate() error {
 	if s.Expires.IsZero() {
 		return fmt.Errorf("%s has no expires date: say until when the finding is accepted", s.Rule)
 	}
-	if _, err := path.Match(s.Path, ""); err != nil {
+	if _, err := path.Match(strings.TrimSuffix(s.Path, below), ""); err != nil {
 		return fmt.Errorf("%s has the path pattern %q: %w", s.Rule, s.Path, err)
 	}
 	return nil
@@ -108,8 +108,22 @@ func (s Suppression) covers(f Finding) bool {
 	if !strings.EqualFold(number(s.Rule), number(f.Rule)) {
 		return false
 	}
-	matched, err := path.Match(s.Path, f.Path)
-	return s.Path == "" || err == nil && matched
+	return s.Path == "" || matchPath(s.Path, f.Path)
+}
+
+// below ends a pattern that means everything under a directory; a star by itself
+// stays within one element of a path.
+const below = "/**"
+
+// matchPath reports whether the pattern covers the whole path.
+func matchPath(pattern, at string) bool {
+	if dir, found := strings.CutSuffix(pattern, below); found {
+		elements := strings.Split(at, "/")
+		n := strings.Count(dir, "/") + 1
+		return len(elements) > n && matchPath(dir, strings.Join(elements[:n], "/"))
+	}
+	matched, err := path.Match(pattern, at)
+	return err == nil && matched
 }
 
 // suppress moves accepted findings aside. An expired suppression moves nothing

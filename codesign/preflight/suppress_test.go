@@ -33,6 +33,7 @@ func TestParseSuppressions(t *testing.T) {
 		"no date":      {"expires = 2026-04-01", ""},
 		"text as date": {"2026-04-01", "\"tomorrow\""},
 		"bad pattern":  {"dist/*", "["},
+		"bad parent":   {"dist/*", "[/**"},
 		"broken":       {"[[suppress]]", "[[suppress"},
 	} {
 		text := strings.Replace(goodSuppressions, edit[0], edit[1], 1)
@@ -78,6 +79,27 @@ func TestSuppressionEndsOnItsDay(t *testing.T) {
 		}
 		if c.suppressed && (r.Failed() || r.Suppressed[0].Reason != "r") {
 			t.Errorf("%+v: failed %v, suppressed %v", c.one, r.Failed(), r.Suppressed)
+		}
+	}
+}
+
+func TestMatchPath(t *testing.T) {
+	for _, c := range []struct {
+		pattern, at string
+		want        bool
+	}{
+		{"Demo.app/*", "Demo.app/a", true},
+		{"Demo.app/*", "Demo.app/a/b", false},
+		{"Demo.app/**", "Demo.app/a/b", true},
+		{"Demo.app/**", "Demo.app/a", true},
+		{"Demo.app/**", "Demo.app", false},
+		{"Demo.app/**", "Demo.apple/a", false},
+		{"*/Contents/**", "Demo.app/Contents/MacOS/Demo", true},
+		{"*/Contents/**", "out/Demo.app/Contents/MacOS/Demo", false},
+		{"*.app/**", "Other/a", false},
+	} {
+		if got := matchPath(c.pattern, c.at); got != c.want {
+			t.Errorf("%s on %s: %v", c.pattern, c.at, got)
 		}
 	}
 }
