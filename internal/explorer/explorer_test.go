@@ -10,13 +10,14 @@ import (
 )
 
 // form says how much is explored: KINRING_EXPLORER=ci for a stage of its own,
-// long for all there is; without it a part that fits into a run of all tests.
+// long for all there is, mutant for what a wrong rule is tried on; without it a
+// part that fits into a run of all tests.
 func form(t *testing.T) string {
 	switch f := os.Getenv("KINRING_EXPLORER"); {
-	case f == "ci", f == "long":
+	case f == "ci", f == "long", f == "mutant":
 		return f
 	case f != "":
-		t.Fatalf("KINRING_EXPLORER is %q: use ci or long", f)
+		t.Fatalf("KINRING_EXPLORER is %q: use ci, long or mutant", f)
 	case testing.Short():
 		return "short"
 	}
@@ -31,12 +32,21 @@ var plans = map[string][]Scope{
 	},
 	"plain": {
 		{Pairs: true, PairFaults: 0},
-		{Pairs: true, PairFaults: 1, Policies: []string{"default", "rotating", "dual-write, strict"}, Classes: []string{"vault-like"}, Sources: 1},
+		{Pairs: true, PairFaults: 1, Policies: []string{"default", "rotating"}, Classes: []string{"vault-like"}, Sources: 1, Programs: central},
+	},
+	"mutant": { // each stops at the first that finds something
+		{Pairs: true, PairFaults: 0, Policies: []string{"default", "rotating", "dual-write, strict"}, Classes: []string{"vault-like"}, Sources: 1},
+		{Pairs: true, PairFaults: 0, Policies: []string{"propagating", "default"}, Sources: 2, Programs: slices.Concat(central, managing, second)},
+		{Pairs: true, PairFaults: 0, Policies: []string{"propagating"}, Classes: []string{"vault-like"}, Sources: 1},
+		{Pairs: true, PairFaults: 1, Policies: []string{"rotating"}, Classes: []string{"vault-like"}, Sources: 1, Programs: central},
+		{Pairs: true, PairFaults: 1, Policies: []string{"default"}, Classes: []string{"vault-like"}, Sources: 1, Programs: slices.Concat(central, managing)},
 	},
 	"ci": {
-		{Pairs: true, PairFaults: 1},
-		{Pairs: true, PairFaults: 2, Policies: []string{"default"}, Programs: central, Sources: 1},
-		{Triples: true, TripleFaults: 0, TriplePrograms: central, Classes: []string{"vault-like"}, Sources: 1},
+		{Pairs: true, PairFaults: 0},
+		{Pairs: true, PairFaults: 1, Classes: []string{"vault-like"}, Sources: 1},
+		{Pairs: true, PairFaults: 1, Policies: []string{"default", "dual-write, strict", "propagating"}, Programs: central},
+		{Pairs: true, PairFaults: 2, Policies: []string{"default", "rotating"}, Classes: []string{"vault-like", "emulated"}, Programs: central, Sources: 1},
+		{Triples: true, TripleFaults: 0, Policies: []string{"default", "rotating"}, TriplePrograms: central, Classes: []string{"vault-like"}, Sources: 1},
 	},
 	"long": {
 		{Pairs: true, PairFaults: 2},
@@ -46,6 +56,12 @@ var plans = map[string][]Scope{
 
 // central are the programs that every rule meets in.
 var central = []string{"get", "set", "delete", "update", "get twice", "older set", "older delete"}
+
+// managing are the programs by which a person puts things right.
+var managing = []string{"prune", "rollback", "reconcile, taking shared", "reconcile, taking legacy"}
+
+// second are older builds that use the second source.
+var second = []string{"older set, second source", "older delete, second source"}
 
 // inTriples are all but those that migrate.
 var inTriples = func() (names []string) {
@@ -67,6 +83,9 @@ func explorePlan(t *testing.T, explore func(Scope) Report) (total Tally) {
 				s.Subject, s.Scenarios, s.States, s.Steps, float64(s.Executions), s.Broken[1:])
 		}
 		tellStories(t, r)
+		if t.Failed() {
+			break
+		}
 	}
 	t.Log(total.String())
 	return total
@@ -91,6 +110,9 @@ func TestKinringKeepsItsPromises(t *testing.T) {
 	total := explorePlan(t, Explore)
 	if n := total.Violations(); n != 0 {
 		t.Errorf("%d executions break a promise", n)
+	}
+	if form(t) == "mutant" {
+		return
 	}
 	for what, n := range map[string]uint64{
 		"adoption": total.Notices[noticeAdopted], "fast-forward": total.Notices[noticeFastForwarded],
