@@ -155,6 +155,12 @@ func unreadable(name string, err error) error {
 		Remedy: "name an app, a directory, a bare binary, or a zip, tar.gz, tgz or pkg that is complete"}
 }
 
+// unreadablePlan is the same for what is going to be signed.
+func unreadablePlan(name string, err error) error {
+	return &kinring.Error{Class: kinring.ErrInvalid, Op: "preflight --plan", Store: name, Err: err,
+		Remedy: "name electron-builder's configuration, electron-forge's as JSON, or a plan in the form that docs/PREFLIGHT.md describes"}
+}
+
 // preflightOptions gathers what is expected. A family named on the command line
 // says more; one from the environment does not, as it may be another product's.
 func (a *app) preflightOptions(f *preflightFlags) (preflight.Options, error) {

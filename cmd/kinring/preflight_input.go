@@ -84,7 +84,7 @@ func judgePlans(f *preflightFlags, paths []string, options preflight.Options) (*
 		}
 		plan, err := preflight.ReadPlan(os.DirFS(filepath.Dir(full)), path.Base(filepath.ToSlash(full)))
 		if err != nil {
-			return nil, unreadable(p, err)
+			return nil, unreadablePlan(p, err)
 		}
 		if f.certificate != "" {
 			if plan.Certificate, err = preflight.ParseFingerprint(f.certificate); err != nil {

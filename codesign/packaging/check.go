@@ -58,7 +58,7 @@ func (c *checker) form(doc *plist.Document) {
 		c.add("", merge, "it is a binary property list, and notarization wants xml")
 	}
 	if doc.Comments > 0 {
-		c.add("", merge, "it has %d comments, with which codesign signs without any entitlement and reports success", doc.Comments)
+		c.add("", merge, "it has %s, with which codesign signs without any entitlement and reports success", comments(doc.Comments))
 	}
 	if doc.ByteMark {
 		c.add("", merge, "it starts with a byte order mark")
@@ -137,4 +137,12 @@ func (c *checker) same(key, want string) {
 	case v.Kind != plist.String || v.Text != want && !hasVariable(v.Text):
 		c.add(key, "correct it, or the family", "it is %s, and the family says %q", v, want)
 	}
+}
+
+// comments counts comments in words.
+func comments(n int) string {
+	if n == 1 {
+		return "a comment"
+	}
+	return fmt.Sprintf("%d comments", n)
 }

@@ -58,7 +58,7 @@ func (m *Merged) note(format string, args ...any) {
 
 func (m *Merged) noteForm(doc *plist.Document) {
 	if doc.Comments > 0 {
-		m.note("removed %d comments, which make codesign drop the list", doc.Comments)
+		m.note("removed %s, with which codesign drops the list", comments(doc.Comments))
 	}
 	if doc.ByteMark {
 		m.note("removed the byte order mark")
