@@ -46,10 +46,10 @@ func app(t testing.TB) signfixture.Tree {
 		Profile: &signfixture.Profile{AppID: "com.example.demo", Certificates: []*signfixture.Identity{leaf}},
 		Files:   map[string]string{"Resources/a.txt": strings.Repeat("a", 200_000), "Resources/b.txt": "b"},
 		Links:   map[string]string{"Resources/link": "a.txt"},
-		Code:    []signfixture.Code{{Path: "MacOS/helper", Signing: signing("helper")}},
+		Code:    []signfixture.Code{{Path: "MacOS/helper", Programs: [][]byte{signfixture.Tiny()}, Signing: signing("helper")}},
 		Nested: []signfixture.Nested{{Dir: "Frameworks", Bundle: signfixture.Bundle{
 			Name: "Core.framework", ID: "com.example.core", Signing: signing("com.example.core"),
-			Programs: [][]byte{signfixture.SetFileType(signfixture.Program(t, "arm64"), signfixture.TypeDylib)},
+			Programs: [][]byte{signfixture.SetFileType(signfixture.Tiny(), signfixture.TypeDylib)},
 		}}},
 	}.Build(t)
 }

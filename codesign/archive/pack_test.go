@@ -22,8 +22,11 @@ import (
 func gzipped(t testing.TB, raw []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	z := gzip.NewWriter(&out)
-	_, err := z.Write(raw)
+	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = z.Write(raw)
 	if err := errors.Join(err, z.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -131,8 +134,11 @@ func (f xarFile) stored(t testing.TB) []byte {
 		return f.data
 	}
 	var b bytes.Buffer
-	z := zlib.NewWriter(&b)
-	_, err := z.Write(f.data)
+	z, err := zlib.NewWriterLevel(&b, zlib.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = z.Write(f.data)
 	if err := errors.Join(err, z.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 // helpers that share an identifier, native modules beside the archive.
 func (k *kit) electron() signfixture.Bundle {
 	tool := func(path, id string) func(*bdl) {
-		return code(signfixture.Code{Path: path, Signing: k.signing(id, nil)})
+		return code(signfixture.Code{Path: path, Programs: [][]byte{signfixture.Tiny()}, Signing: k.signing(id, nil)})
 	}
 	library := func(path, id string) func(*bdl) {
 		return code(signfixture.Code{Path: path, Programs: k.dylib(), Signing: k.library(id)})

@@ -75,7 +75,7 @@ func tiny(b *signfixture.Bundle) { b.Programs = [][]byte{signfixture.Tiny()} }
 func (k *kit) library(id string) signfixture.Signing { return k.signing(id, nil) }
 
 func (k *kit) dylib() [][]byte {
-	return [][]byte{signfixture.SetFileType(signfixture.Program(k, "arm64"), signfixture.TypeDylib)}
+	return [][]byte{signfixture.SetFileType(signfixture.Tiny(), signfixture.TypeDylib)}
 }
 
 // nest places a bundle in the app.

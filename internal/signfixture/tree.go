@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"io"
 	"io/fs"
@@ -90,6 +91,7 @@ func (t Tree) Zip(tb testing.TB) []byte {
 	tb.Helper()
 	var out bytes.Buffer
 	w := zip.NewWriter(&out)
+	w.RegisterCompressor(zip.Deflate, func(to io.Writer) (io.WriteCloser, error) { return flate.NewWriter(to, flate.BestSpeed) })
 	for _, p := range t.paths() {
 		h := &zip.FileHeader{Name: p, Method: zip.Deflate, Modified: Now}
 		h.SetMode(t[p].mode())
@@ -118,7 +120,7 @@ func (e Entry) content() []byte {
 func (t Tree) TarGz(tb testing.TB) []byte {
 	tb.Helper()
 	var out bytes.Buffer
-	z := gzip.NewWriter(&out)
+	z := must(gzip.NewWriterLevel(&out, gzip.BestSpeed))
 	w := tar.NewWriter(z)
 	for _, p := range t.paths() {
 		if err := t[p].writeTar(w, p); err != nil {
