@@ -63,6 +63,9 @@ func (e *Engine) legacyAlone(ctx context.Context, key store.Key, value store.Val
 		return cause
 	}
 	if err := e.overwrite(ctx, key, value, target.source, nil); err != nil {
+		if store.ClassOf(err) == store.ErrOutcomeUnknown {
+			return store.At(err, "", target.source.Name, key)
+		}
 		return cause
 	}
 	return &store.Error{Class: store.ErrPartial, Done: []string{target.source.Name}, Missing: []string{sharedPart}, Err: cause,
@@ -100,7 +103,7 @@ func (e *Engine) setLegacy(ctx context.Context, key store.Key, item store.Item, 
 func (e *Engine) overwrite(ctx context.Context, key store.Key, value store.Value, src Source, current func() (bool, error)) error {
 	return again(ctx, func() error {
 		s := e.look(ctx, src, key)
-		if s.err != nil || s.present && sameValue(s, value) {
+		if s.err != nil {
 			return s.err
 		}
 		if current != nil {
