@@ -180,7 +180,9 @@ func (o *oracle) effect(op int, c call) bool {
 	if c.verb == verbDelete || o.items.all[c.item].marker {
 		return true
 	}
-	return o.items.all[c.item].value == o.ops[op].value && o.ops[op].value != 0
+	i := o.items.all[c.item]
+	backfill := i.gen0 && c.store == shared // as a migration makes before the operation itself
+	return i.value == o.ops[op].value && i.value != 0 && !backfill
 }
 
 // overwrites judges a write of a new build over what stands in a legacy source:
@@ -225,7 +227,7 @@ func (o *oracle) known(s *state, op, w int, was, gives valueID) bool {
 func (o *oracle) takenSince(s *state, op, w int) bool {
 	for k := range s.ops {
 		switch o.ops[k].kind {
-		case opSet, opUpdate, opRejected, opReconcile, opTakeLegacy:
+		case opGet, opSet, opUpdate, opRejected, opReconcile, opTakeLegacy:
 			if k != op && s.ops[k].before&(1<<w) != 0 && s.ops[k].phase != idle {
 				return true
 			}
@@ -299,7 +301,10 @@ func (o *oracle) unmigrated(s *state, op int) bool {
 		return false
 	}
 	for _, id := range s.legacy[:o.sources] {
-		if id != 0 && s.ops[op].before&(1<<o.items.all[id].rev.op()) != 0 {
+		if id == 0 {
+			continue
+		}
+		if w := o.items.all[id].rev.op(); s.ops[op].before&(1<<w) != 0 && s.ops[w].class == resultOK {
 			return true
 		}
 	}
@@ -333,7 +338,8 @@ func (o *oracle) replaces(s *state, op int, c call, was itemID) finding {
 		return finding{}
 	}
 	for w := range s.ops {
-		newer := s.ops[origin].before&(1<<w) == 0 && w != origin
+		newer := s.ops[origin].before&(1<<w) == 0 && w != origin ||
+			!o.ops[w].reach && s.ops[w].class != resultOK // its write to legacy could not be announced
 		if o.toLegacy(w) && o.ops[w].value == value && s.ops[w].phase != idle && newer {
 			return finding{}
 		}

@@ -7,13 +7,12 @@ import (
 
 // result is what an operation answers, in terms that all subjects share.
 type result struct {
-	class   resultClass
-	truth   bool    // a Get's value was returned as the truth, not as a value that may be old
-	value   valueID // of a Get
-	done    uint8   // of a partial result: which stores, by bit
-	listed  bool    // a List names the key
-	alien   bool    // refused, because a later version wrote what is there
-	foreign bool    // a Get's value is none of the values in play
+	class  resultClass
+	truth  bool    // a Get's value was returned as the truth, not as a value that may be old
+	value  valueID // of a Get
+	done   uint8   // of a partial result: which stores, by bit
+	listed bool    // a List names the key
+	alien  bool    // refused, because a later version wrote what is there
 }
 
 type resultClass uint8
