@@ -19,6 +19,15 @@ type side func(*lab)
 func newBuild(l *lab)       { l.update() }
 func (b build) take(l *lab) { l.codex(b) }
 
+// builds are the builds of Codex that a test goes through. A short run, which may
+// be one of slow programs, has one.
+func builds() []build {
+	if testing.Short() {
+		return []build{newCodex}
+	}
+	return []build{newCodex, oldCodex}
+}
+
 // turns are the orders in which programs refresh one after the other.
 func turns(codex build) map[string][]side {
 	return map[string][]side{
@@ -47,7 +56,7 @@ func takeTurns(t *testing.T, program string, codex build, order []side) (*lab, [
 // and each presents each token once.
 func TestRotationInTurns(t *testing.T) {
 	rotationTest(t, func(t *testing.T) {
-		for _, codex := range []build{newCodex, oldCodex} {
+		for _, codex := range builds() {
 			for name, order := range turns(codex) {
 				t.Run(codex.name+" "+name, func(t *testing.T) {
 					if _, found := takeTurns(t, "kinring", codex, order); len(found) > 0 {
@@ -148,7 +157,7 @@ func crowd(builds ...build) []build {
 
 func rounds() int {
 	if testing.Short() {
-		return 2
+		return 1
 	}
 	return 4
 }
@@ -185,6 +194,9 @@ func TestRotationBesideCodex(t *testing.T) {
 			"both, and a slow network": {crowd(oldCodex, newCodex), 40 * time.Millisecond},
 		} {
 			t.Run(name, func(t *testing.T) {
+				if testing.Short() && name != "both" {
+					t.Skip("one crowd is enough for a short run")
+				}
 				if _, found := besideCodex(t, "kinring", c.codex, c.delay); len(found) > 0 {
 					t.Error(found)
 				}
@@ -220,7 +232,7 @@ func (h *held) before(r tokenserver.Request) {
 // what Codex got.
 func TestRotationNewBuildLoses(t *testing.T) {
 	rotationTest(t, func(t *testing.T) {
-		for _, codex := range []build{newCodex, oldCodex} {
+		for _, codex := range builds() {
 			t.Run(codex.name, func(t *testing.T) {
 				h := holdFirst(false)
 				l := newLab(t, "kinring", tokenserver.Options{Before: h.before})
@@ -263,7 +275,7 @@ func (l *lab) takesOver(token string) {
 // mirrored.
 func TestRotationCodexLoses(t *testing.T) {
 	rotationTest(t, func(t *testing.T) {
-		for _, codex := range []build{newCodex, oldCodex} {
+		for _, codex := range builds() {
 			t.Run(codex.name, func(t *testing.T) {
 				h := holdFirst(true)
 				l := newLab(t, "kinring", tokenserver.Options{Before: h.before})
@@ -314,6 +326,9 @@ func TestRotationKilledInFlight(t *testing.T) {
 // TestRotationSeedRules: the rules that write to the shared store alone and never
 // look at legacy again sign somebody out in each of these tests.
 func TestRotationSeedRules(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the seed rules are not among what a short run looks at")
+	}
 	rotationTest(t, func(t *testing.T) {
 		for name, order := range turns(newCodex) {
 			t.Run(name, func(t *testing.T) {
