@@ -204,3 +204,24 @@ func TestSeveralSourcesAreComparedEach(t *testing.T) {
 	w.expect("get", w.get(), "theirs")
 	w.expect("second get", w.get(), "theirs")
 }
+
+// TestAnnouncedValueIsNoSignOut: legacy is empty because what a Rollback
+// announced has yet to arrive there.
+func TestAnnouncedValueIsNoSignOut(t *testing.T) {
+	for _, announced := range []bool{true, false} {
+		w := agreedOn(t, "old")
+		w.config.Policy.OlderSignout = coexist.SignoutPropagate
+		item, err := w.inner.Get(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if announced {
+			item.Record.Sources[0].Pending = item.Record.Digest
+		}
+		if _, err := w.inner.Put(t.Context(), key, item, store.Any()); err != nil {
+			t.Fatal(err)
+		}
+		w.olderDelete(0)
+		w.expect("get", w.get(), map[bool]string{true: "old", false: "[not-found]"}[announced])
+	}
+}

@@ -228,7 +228,7 @@ func (o *oracle) takenSince(s *state, op, w int) bool {
 	for k := range s.ops {
 		switch o.ops[k].kind {
 		case opGet, opSet, opUpdate, opRejected, opReconcile, opTakeLegacy:
-			if k != op && s.ops[k].before&(1<<w) != 0 && s.ops[k].phase != idle {
+			if k != op && s.ops[w].before&(1<<k) == 0 && s.ops[k].phase != idle {
 				return true
 			}
 		}
