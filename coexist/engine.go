@@ -187,8 +187,8 @@ func feasible(c Config) error {
 	case !caps.Records:
 		return refuse("the shared store keeps no records, so a deletion could not be marked and a late write would undo it",
 			"choose a store that keeps records")
-	case !(caps.AtomicAbsent && caps.AtomicMatch):
-		return refuse("the shared store has no conditional writes", "choose one that has")
+	case !(caps.AtomicAbsent && caps.AtomicMatch) && !caps.Fenced:
+		return refuse("the shared store has neither conditional writes nor a fence", "choose one that has")
 	}
 	return nil
 }

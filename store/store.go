@@ -85,11 +85,16 @@ type Capabilities struct {
 	// AtomicMatch: Put and Delete under Match are one atomic step in the store
 	// itself, for all processes.
 	AtomicMatch bool
+	// Fenced: the store has no conditional writes of its own. Conditions hold among
+	// all programs on this machine that use this package's implementations, by a
+	// lock and a durable fence for each key; other programs' writes they cannot
+	// hold back.
+	Fenced bool
 	// Records: the store keeps the record of an item, atomically with the value.
 	Records bool
 	// ReadOnly: Put is unsupported, whatever the condition.
 	ReadOnly bool
-	// Events: the store tells of changes made by other processes.
+	// Events: the store tells of changes made by other processes: it is a Watcher.
 	Events bool
 	// Persistent: items outlive the process that wrote them.
 	Persistent bool
