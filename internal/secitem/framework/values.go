@@ -180,11 +180,10 @@ func (f *Framework) read(v ref, left int) (out any, ok bool, err error) {
 	case k == booleanKind:
 		out = f.f.booleanValue(v) != 0
 	case k == numberKind:
-		var n int64
-		ok = f.f.numberValue(v, numberSInt64, unsafe.Pointer(&n)) != 0
-		return n, ok, nil
+		out, ok = f.integer(v)
+		return out, ok, nil
 	case k == dateKind:
-		out, ok = fromAbsolute(f.f.dateAt(v))
+		out, ok = f.date(v)
 		return out, ok, nil
 	case k == arrayKind && left > 0:
 		out, err = f.array(v, left-1)
@@ -196,13 +195,33 @@ func (f *Framework) read(v ref, left int) (out any, ok bool, err error) {
 	return out, err == nil, err
 }
 
+// integer has no value for a number that is no whole one, or too large.
+func (f *Framework) integer(v ref) (any, bool) {
+	var n int64
+	if f.f.numberValue(v, numberSInt64, unsafe.Pointer(&n)) == 0 {
+		return nil, false
+	}
+	return n, true
+}
+
+func (f *Framework) date(v ref) (any, bool) {
+	if t, ok := fromAbsolute(f.f.dateAt(v)); ok {
+		return t, true
+	}
+	return nil, false
+}
+
 // array keeps the place of a member that it cannot read: a list of groups with
 // one that is no text is no list of groups.
 func (f *Framework) array(v ref, left int) ([]any, error) {
 	n := f.f.arrayCount(v)
 	out := make([]any, 0, n)
 	for i := range n {
-		member, _, err := f.read(f.f.arrayAt(v, i), left)
+		at := f.f.arrayAt(v, i)
+		if at == 0 {
+			return nil, secitem.ErrAllocate
+		}
+		member, _, err := f.read(at, left)
 		if err != nil {
 			return nil, err
 		}
@@ -211,8 +230,7 @@ func (f *Framework) array(v ref, left int) ([]any, error) {
 	return out, nil
 }
 
-// entries leaves out what has a key that is no text, or a value that cannot be
-// read.
+// entries leaves out what cannot be read.
 func (f *Framework) entries(v ref, left int) (map[string]any, error) {
 	out := map[string]any{}
 	err := f.each(v, func(key string, value ref) error {
@@ -225,8 +243,8 @@ func (f *Framework) entries(v ref, left int) (map[string]any, error) {
 	return out, err
 }
 
-// each calls do for every entry that has a text for a key, by the name that this
-// package knows a constant by.
+// each calls do for every entry, by the name that this package knows a constant
+// by. A key that is no text is an answer that Apple's headers exclude.
 func (f *Framework) each(dict ref, do func(key string, value ref) error) error {
 	n := f.f.dictCount(dict)
 	if n <= 0 {
@@ -236,7 +254,7 @@ func (f *Framework) each(dict ref, do func(key string, value ref) error) error {
 	f.f.dictEntries(dict, &keys[0], &values[0])
 	for i, k := range keys {
 		if f.kind(k) != textKind {
-			continue
+			return &secitem.TypeError{Call: "CFDictionaryGetKeysAndValues", Got: f.typeName(k)}
 		}
 		key, err := f.text(k)
 		if err != nil {

@@ -60,6 +60,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static CFMutableArrayRef items[2]; /* of the login keychain, of the other one */
 static CFMutableDictionaryRef entitlements;
 static CFTypeRef answer, information;
+static CFStringRef groups_name, token_group;
 static OSStatus forced;
 static long forced_in;
 static int locked, is_unsigned, no_keychain, csops_fails, asking = 1;
@@ -102,6 +103,8 @@ __attribute__((constructor)) static void begin(void) {
 	items[0] = array();
 	items[1] = array();
 	entitlements = dictionary();
+	groups_name = text("keychain-access-groups");
+	token_group = text("com.apple.token");
 }
 
 /* What a test sets. */
@@ -227,18 +230,8 @@ static OSStatus check_query(enum call call, CFDictionaryRef q) {
 }
 
 static CFTypeRef groups(void) {
-	static CFStringRef name;
-	if (name == NULL)
-		name = text("keychain-access-groups");
-	CFTypeRef list = CFDictionaryGetValue(entitlements, name);
+	CFTypeRef list = CFDictionaryGetValue(entitlements, groups_name);
 	return list != NULL && is_a(list, CFArrayGetTypeID()) && CFArrayGetCount(list) > 0 ? list : NULL;
-}
-
-static int is_token(CFTypeRef group) {
-	static CFStringRef token;
-	if (token == NULL)
-		token = text("com.apple.token");
-	return CFEqual(group, token);
 }
 
 static int in(CFTypeRef list, CFTypeRef v) {
@@ -252,7 +245,7 @@ static int in(CFTypeRef list, CFTypeRef v) {
  * left to check_query. */
 static OSStatus entitled(enum call call, CFDictionaryRef d) {
 	CFTypeRef group = CFDictionaryGetValue(d, kSecAttrAccessGroup);
-	if (group == NULL || !is_a(group, CFStringGetTypeID()) || in(groups(), group) || (call == COPY && is_token(group)))
+	if (group == NULL || !is_a(group, CFStringGetTypeID()) || in(groups(), group) || (call == COPY && CFEqual(group, token_group)))
 		return 0;
 	return errSecMissingEntitlement;
 }
