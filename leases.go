@@ -44,6 +44,7 @@ type noLease struct{}
 func (noLease) Interrupted() bool { return false }
 func (noLease) Begin() error      { return nil }
 func (noLease) Release() error    { return nil }
+func (noLease) Leave() error      { return nil }
 
 // defaultLockDir depends on the user alone and not on HOME or TMPDIR, because
 // programs of one family may run with different ones. Others can make it first,

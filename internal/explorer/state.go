@@ -31,7 +31,7 @@ type state struct {
 	dead    uint8    // programs, by bit
 	faults  uint8    // how many have happened
 	leases  [2]uint8 // the program that has the lease on the key and the one that has the turn, plus one
-	noted   uint8    // 1 while an Update's function runs, or its program died in it
+	notes   uint8    // the note beside the lease, and what the oracle knows of it
 	_       [pad]byte
 }
 
@@ -48,8 +48,21 @@ type opState struct {
 	phase  phase
 	class  resultClass
 	used   valueID // of an Update: what its function was given
-	stored uint8   // of an Update: 1 once its result has stood in the shared store
+	update uint8   // of an Update: how far it came
 }
+
+// Bits of a state's notes.
+const (
+	noted = 1 << iota // an Update began, and nobody took the note away
+	owed              // the next function has to be told that its value may be used up
+)
+
+// How far an Update came, by bit.
+const (
+	began  = 1 << iota // it left the note
+	ran                // its function has made something from its value
+	stored             // that has stood in the shared store
+)
 
 type phase uint8
 

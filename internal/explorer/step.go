@@ -30,7 +30,7 @@ func (m mishap) possible(c call, holds bool) bool {
 	case dies:
 		return holds
 	}
-	return c.verb != verbRelease
+	return c.verb != verbRelease && c.verb != verbLeave
 }
 
 // outcome is what a mishap tells the program.
@@ -86,22 +86,23 @@ func (m *model) lease(s *state, op int, c call) (answer, finding) {
 	switch c.verb {
 	case verbHold:
 		s.leases[c.slot] = programOf(op) + 1
-		if c.slot == theTurn || s.noted == 0 {
+		if c.slot == theTurn || s.notes&noted == 0 {
 			return reply(ansHeld, 0), finding{}
 		}
 		s.ops[op].seen |= inherits
 		return reply(ansHeld, 1), finding{}
 	case verbBegin:
-		s.noted = 1
+		s.notes |= noted
+		s.ops[op].update |= began
 	case verbRelease:
 		s.leases[c.slot] = 0
-		if c.slot == theLease {
-			s.noted = 0
+		if c.slot == theLease && s.ops[op].update&began != 0 {
+			s.notes &^= noted
 		}
+	case verbLeave:
+		s.leases[c.slot] = 0
 	case verbChange:
-		f := m.uses(s, op, c)
-		s.ops[op].used = c.value
-		return reply(ansDone, 0), f
+		return reply(ansDone, 0), m.uses(s, op, c)
 	}
 	return reply(ansDone, 0), finding{}
 }
