@@ -18,7 +18,7 @@ type capability struct {
 var capabilities = []capability{
 	{name: "vault-like", keying: true},
 	{name: "keychain-like"},
-	{name: "emulated", keying: true, emulated: true},
+	{name: "emulated", emulated: true},
 }
 
 // policy is a named policy.

@@ -151,7 +151,7 @@ func kinringSubjects() (all []*subject) {
 	for sources := 1; sources <= maxLegacy; sources++ {
 		for _, pol := range policies() {
 			for _, c := range capabilities {
-				if sources == 1 || c.keying && !c.emulated {
+				if sources == 1 || c.name != "keychain-like" {
 					all = append(all, kinring(c, pol, sources))
 				}
 			}
