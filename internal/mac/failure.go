@@ -21,6 +21,7 @@ var noService = meaning{store.ErrUnavailable, store.ErrNoService, "run the progr
 // one of them has changed nothing.
 var meanings = map[secitem.Status]meaning{
 	secitem.ErrItemNotFound:          {class: store.ErrNotFound},
+	secitem.ErrInvalidItemRef:        {class: store.ErrNotFound},
 	secitem.ErrDuplicateItem:         {class: store.ErrConflict, remedy: "read it again"},
 	secitem.ErrMissingEntitlement:    {store.ErrUnavailable, store.ErrOutOfReach, "sign the program into the access group; kinring doctor says what it is entitled to"},
 	secitem.ErrRestrictedAPI:         {store.ErrUnavailable, store.ErrOutOfReach, "sign the program into the access group; kinring doctor says what it is entitled to"},
