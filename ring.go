@@ -85,7 +85,9 @@ func (r *Ring) openShared() error {
 }
 
 func (r *Ring) storeFamily() store.Family {
-	return store.Family{Name: r.family.Name, Service: r.family.Service, Team: r.family.Team, Group: r.family.Group}
+	f := r.family
+	return store.Family{Name: f.Name, Service: f.Service, Team: f.Team, Group: f.Group,
+		FirstGroup: f.GroupFallback == profile.GroupFirstEntitled}
 }
 
 func (r *Ring) openEngine() error {

@@ -12,6 +12,9 @@ type Family struct {
 	Service string // of a bare key
 	Team    string // Apple team
 	Group   string // access group without the team
+	// FirstGroup allows the first access group that the program is entitled to
+	// where Group is empty.
+	FirstGroup bool
 }
 
 // Driver opens one kind of shared store. A program links the drivers it wants
