@@ -99,6 +99,15 @@ type Legacy struct {
 	Path string
 	// Keys lists the aliases of the keys that the store can hold; empty means all.
 	Keys []string
+	// Optional is "SELECTOR:MODE,MODE": in these modes the older build goes on to
+	// the next store when it cannot read this one.
+	Optional string
+	// Attributes are those that the older build gives an item of the layout
+	// ItemsLayout, with {service} and {account} for the key's. It is searched by the
+	// ones that have a placeholder.
+	Attributes map[string]string
+	// Label is the label of such an item, with the same placeholders.
+	Label string
 }
 
 // SourceName returns the name that records and reports use.
@@ -110,9 +119,14 @@ func (l Legacy) SourceName() string {
 }
 
 // Selector splits Active into the selector's name and its modes.
-func (l Legacy) Selector() (name string, modes []string) {
-	name, list, _ := strings.Cut(l.Active, ":")
-	if l.Active == "" {
+func (l Legacy) Selector() (name string, modes []string) { return splitModes(l.Active) }
+
+// Passes splits Optional into the selector's name and its modes.
+func (l Legacy) Passes() (name string, modes []string) { return splitModes(l.Optional) }
+
+func splitModes(text string) (name string, modes []string) {
+	name, list, _ := strings.Cut(text, ":")
+	if text == "" {
 		return "", nil
 	}
 	return name, strings.Split(list, ",")
@@ -276,7 +290,7 @@ func (p Profile) checkSource(l Legacy, seen map[string]bool) error {
 			return invalid(where+".keys", fmt.Sprintf("%q is no alias of this profile", alias), "list aliases of the profile")
 		}
 	}
-	return nil
+	return l.checkReach(where)
 }
 
 func (p Profile) sourcesOf(alias string) []Legacy {

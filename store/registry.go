@@ -48,6 +48,10 @@ type SourceConfig struct {
 	// Keys are the keys that the profile assigns to this source. A layout that
 	// holds one secret serves exactly these; one that holds many may serve more.
 	Keys []SourceKey
+	// Attributes and Label describe items of a keyring, with {service} and {account}
+	// for the key's, for the layout that leaves that to the profile.
+	Attributes map[string]string
+	Label      string
 }
 
 // Layout opens legacy sources of one kind: stores in the layout that an older
