@@ -180,8 +180,10 @@ func (r *Ring) openSource(l Legacy) (coexist.Source, error) {
 		Name:    l.SourceName(),
 		Path:    r.family.Path(l.Path),
 		Service: r.family.ServiceOf(l),
-		Vars:    r.family.Paths(),
-		Keys:    r.keysOf(l),
+
+		Services: r.family.ServicesOf(l),
+		Vars:     r.family.Paths(),
+		Keys:     r.keysOf(l),
 
 		Attributes: l.Attributes,
 		Label:      l.Label,
