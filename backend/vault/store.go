@@ -83,7 +83,7 @@ func (s *vaultStore) find(ctx context.Context, id []byte) (row, error) {
 		if r, there, err = n.row(columnsAll, id); err != nil || there {
 			return err
 		}
-		return n.transaction(func() error {
+		return n.Transaction(func() error {
 			if r, there, err = n.row(columnsAll, id); err != nil || there {
 				return err
 			}
@@ -170,7 +170,7 @@ func (s *vaultStore) list(ctx context.Context, service string) ([]store.Entry, e
 	var entries []store.Entry
 	err = s.file.read(ctx, func(n *conn) error {
 		entries = nil
-		return n.transaction(func() error {
+		return n.Transaction(func() error {
 			var err error
 			entries, err = s.entries(ctx, n, service)
 			return err
