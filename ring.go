@@ -54,7 +54,7 @@ func Open(ctx context.Context, p Profile, options ...Option) (*Ring, error) {
 
 func (r *Ring) resolve(p Profile) (err error) {
 	r.family, err = p.Resolve(profile.Environment{
-		Getenv: os.Getenv, HomeDir: os.UserHomeDir, Realpath: filepath.EvalSymlinks,
+		OS: runtime.GOOS, Getenv: os.Getenv, HomeDir: os.UserHomeDir, Realpath: filepath.EvalSymlinks,
 	})
 	if err != nil {
 		return err
