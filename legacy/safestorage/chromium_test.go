@@ -1,13 +1,12 @@
 package safestorage_test
 
 import (
-	"context"
 	"crypto/sha256"
-	"fmt"
 	"net/http"
 	"path/filepath"
 	"testing"
 
+	"github.com/kinring/kinring/backend/secretservice"
 	"github.com/kinring/kinring/internal/chromiumtest"
 	"github.com/kinring/kinring/internal/keyringtest"
 	"github.com/kinring/kinring/internal/litedb"
@@ -32,35 +31,17 @@ func TestChromiumAndBack(t *testing.T) {
 	})
 	t.Run("v11, gnome-keyring", func(t *testing.T) {
 		bus := keyringtest.NewGNOME(t).Bus
-		visits(t, bus, "gnome-libsecret", safestorage.LinuxKeyring, func() safestorage.Keys { return dumped{t, bus} })
+		visits(t, bus, "gnome-libsecret", safestorage.LinuxKeyring, safestorage.Keyring{
+			App: "chromium", Options: secretservice.Options{Address: bus.Address}})
 	})
 }
 
-// dumped finds the key as any program sees it.
-type dumped struct {
-	t   *testing.T
-	bus *keyringtest.Bus
-}
-
-func (d dumped) Secret(context.Context, safestorage.Form) ([]byte, error) {
-	for _, e := range keyringtest.Dump(d.t, d.bus) {
-		d.t.Logf("%+v", e)
-		if e.Attributes["application"] == "chromium" {
-			return []byte(e.Secret), nil
-		}
-	}
-	return nil, fmt.Errorf("no item")
-}
-
-func visits(t *testing.T, bus *keyringtest.Bus, store string, want safestorage.Form, keys func() safestorage.Keys) {
+func visits(t *testing.T, bus *keyringtest.Bus, store string, want safestorage.Form, keys safestorage.Keys) {
 	p := chromiumtest.Profile{Dir: filepath.Join(bus.Home, "chromium"), Store: store, Env: bus.Environment()}
 	p.Visit(t, func(w http.ResponseWriter, r *http.Request) {
 		http.SetCookie(w, &http.Cookie{Name: "login", Value: cookie, MaxAge: 86400})
 	})
-	safe := &safestorage.Safe{GOOS: "linux"}
-	if keys != nil {
-		safe.Keys = keys()
-	}
+	safe := &safestorage.Safe{GOOS: "linux", Keys: keys}
 	host := sha256.Sum256([]byte(chromiumtest.Host))
 	sealed := encrypted(t, p.Cookies())
 	if form, err := safestorage.FormOf("linux", sealed); err != nil || form != want {
