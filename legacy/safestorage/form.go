@@ -134,3 +134,6 @@ func corrupt(what string) error {
 	return &store.Error{Class: store.ErrCorrupt, Detail: "the value cannot be decrypted: " + what,
 		Remedy: "it is left as it is; see that the app's key is the one that it was written with, or sign in again there"}
 }
+
+// IsForm reports whether a value begins as one of a form does.
+func IsForm(sealed []byte, f Form) bool { return bytes.HasPrefix(sealed, prefixes[f]) }
