@@ -17,10 +17,9 @@ import (
 const newest = 1
 
 // How connections are opened. Waiting is ours, see litedb.Patiently. What is
-// deleted is overwritten, because it was a secret; readonly_shm keeps a reader
-// from making files beside a database with a write-ahead log.
+// deleted is overwritten, because it was a secret.
 const (
-	forReading = "mode=ro&readonly_shm=1"
+	forReading = "mode=ro"
 	forWriting = "mode=rw"
 )
 
@@ -30,7 +29,12 @@ var (
 		"synchronous(full)", "secure_delete(1)"}
 )
 
-// database is one state.vscdb. One call at a time uses it.
+// turns are taken for the use of a file, one for each path: closing a file of
+// one's own, as after a look at its head, gives up the locks that SQLite holds on
+// it for this process.
+var turns sync.Map // of chan struct{}
+
+// database is one state.vscdb. One call of a process at a time uses it.
 type database struct {
 	path string
 	turn chan struct{}
@@ -42,10 +46,12 @@ type database struct {
 	of   durable.Stamp
 }
 
-func newDatabase(path string) *database { return &database{path: path, turn: make(chan struct{}, 1)} }
+func newDatabase(path string) *database {
+	turn, _ := turns.LoadOrStore(path, make(chan struct{}, 1))
+	return &database{path: path, turn: turn.(chan struct{})}
+}
 
-// check looks at the file by its name only: to open and close it here would give
-// up the locks that SQLite holds on it for this process.
+// check looks at the file by its name only.
 func (d *database) check() (durable.Stamp, error) {
 	if _, err := durable.Check(d.path, durable.Limits{}); err != nil {
 		return durable.Stamp{}, err
@@ -72,6 +78,13 @@ func (d *database) read(ctx context.Context, f func(*litedb.Conn) error) error {
 		return err
 	}
 	defer func() { <-d.turn }()
+	logged, err := d.logged()
+	if err != nil {
+		return err
+	}
+	if logged {
+		return translate(d.readLogged(ctx, f))
+	}
 	db, done, err := d.reader(ctx, stamp)
 	if err != nil {
 		return translate(err)
