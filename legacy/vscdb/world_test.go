@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/kinring/kinring/internal/litedb"
 	"github.com/kinring/kinring/legacy/safestorage"
@@ -193,3 +194,10 @@ func TestMain(m *testing.M) {
 }
 
 func enhex(b []byte) []byte { return []byte(hex.EncodeToString(b)) }
+
+// deadline returns a context that ends while the database is busy.
+func deadline(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	t.Cleanup(cancel)
+	return ctx
+}
