@@ -91,7 +91,7 @@ func (s *vaultStore) find(ctx context.Context, k *sealer, id []byte) (row, error
 		if r, there, err = n.row(columnsAll, id); err != nil || there {
 			return err
 		}
-		return n.transaction(func() error {
+		return n.Transaction(func() error {
 			if r, there, err = n.row(columnsAll, id); err != nil || there {
 				return err
 			}
@@ -178,7 +178,7 @@ func (s *vaultStore) list(ctx context.Context, service string) ([]store.Entry, e
 	var entries []store.Entry
 	err = s.sealed(ctx, func(k *sealer) error {
 		return s.file.read(ctx, func(n *conn) error {
-			return n.transaction(func() (err error) {
+			return n.Transaction(func() (err error) {
 				entries, err = s.entries(ctx, n, k, service)
 				return err
 			})
