@@ -85,7 +85,9 @@ func (r *Ring) openShared() error {
 }
 
 func (r *Ring) storeFamily() store.Family {
-	return store.Family{Name: r.family.Name, Service: r.family.Service, Team: r.family.Team, Group: r.family.Group}
+	f := r.family
+	return store.Family{Name: f.Name, Service: f.Service, Team: f.Team, Group: f.Group,
+		FirstGroup: f.GroupFallback == profile.GroupFirstEntitled}
 }
 
 func (r *Ring) openEngine() error {
@@ -203,8 +205,13 @@ func (r *Ring) openSource(l Legacy) (coexist.Source, error) {
 		Name:    l.SourceName(),
 		Path:    r.family.Path(l.Path),
 		Service: r.family.ServiceOf(l),
-		Vars:    r.family.Paths(),
-		Keys:    r.keysOf(l),
+
+		Services: r.family.ServicesOf(l),
+		Vars:     r.family.Paths(),
+		Keys:     r.keysOf(l),
+
+		Attributes: l.Attributes,
+		Label:      l.Label,
 	})
 	if err != nil {
 		return coexist.Source{}, err
@@ -218,7 +225,10 @@ func (r *Ring) openSource(l Legacy) (coexist.Source, error) {
 	if st, ok := opened.(stamper); ok {
 		s.Stamp = st.Stamp
 	}
-	s.Active, err = r.active(l)
+	if s.Active, err = r.inModes(l.Selector()); err != nil {
+		return coexist.Source{}, err
+	}
+	s.PassesOver, err = r.inModes(l.Passes())
 	return s, err
 }
 
@@ -239,8 +249,9 @@ func (r *Ring) keysOf(l Legacy) []store.SourceKey {
 	return out
 }
 
-func (r *Ring) active(l Legacy) (func(context.Context) (bool, error), error) {
-	name, modes := l.Selector()
+// inModes returns a function that reports whether one of a selector's modes is
+// in force; nil if no selector is named.
+func (r *Ring) inModes(name string, modes []string) (func(context.Context) (bool, error), error) {
 	if name == "" {
 		return nil, nil
 	}
