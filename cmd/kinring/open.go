@@ -62,7 +62,10 @@ func (a *app) tell(n kinring.Notice) {
 	case coexist.NoticeBackfilled, coexist.NoticeAdopted, coexist.NoticeFastForwarded:
 		return // that is what get is for
 	}
-	text := fmt.Sprintf("%s: %s", n.Key.Redacted(), n.Kind)
+	text := string(n.Kind)
+	if n.Key != (store.Key{}) {
+		text = n.Key.Redacted() + ": " + text
+	}
 	if n.Source != "" {
 		text += " (" + n.Source + ")"
 	}
