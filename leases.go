@@ -40,3 +40,4 @@ type noLease struct{}
 func (noLease) Interrupted() bool { return false }
 func (noLease) Begin() error      { return nil }
 func (noLease) Release() error    { return nil }
+func (noLease) Leave() error      { return nil }

@@ -217,8 +217,13 @@ func (r *Ring) openSource(l Legacy) (coexist.Source, error) {
 		Name:    l.SourceName(),
 		Path:    r.family.Path(l.Path),
 		Service: r.family.ServiceOf(l),
-		Vars:    r.family.Paths(),
-		Keys:    r.keysOf(l),
+
+		Services: r.family.ServicesOf(l),
+		Vars:     r.family.Paths(),
+		Keys:     r.keysOf(l),
+
+		Attributes: l.Attributes,
+		Label:      l.Label,
 	})
 	if err != nil {
 		return coexist.Source{}, err
@@ -232,7 +237,10 @@ func (r *Ring) openSource(l Legacy) (coexist.Source, error) {
 	if st, ok := opened.(stamper); ok {
 		s.Stamp = st.Stamp
 	}
-	s.Active, err = r.active(l)
+	if s.Active, err = r.inModes(l.Selector()); err != nil {
+		return coexist.Source{}, err
+	}
+	s.PassesOver, err = r.inModes(l.Passes())
 	return s, err
 }
 
@@ -253,8 +261,9 @@ func (r *Ring) keysOf(l Legacy) []store.SourceKey {
 	return out
 }
 
-func (r *Ring) active(l Legacy) (func(context.Context) (bool, error), error) {
-	name, modes := l.Selector()
+// inModes returns a function that reports whether one of a selector's modes is
+// in force; nil if no selector is named.
+func (r *Ring) inModes(name string, modes []string) (func(context.Context) (bool, error), error) {
 	if name == "" {
 		return nil, nil
 	}

@@ -35,6 +35,7 @@ type Lease struct {
 	lock        *filelock.Lock
 	note        string
 	interrupted bool
+	began       bool
 }
 
 // Hold takes the lease on a key, and waits for it as long as the context lives.
@@ -85,20 +86,29 @@ func FileName(identity string, key store.Key) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// Interrupted reports whether the holder before ended between Begin and Release.
+// Interrupted reports whether the holder before ended between Begin and Release,
+// or left the note on purpose.
 func (l *Lease) Interrupted() bool { return l.interrupted }
 
-// Begin leaves the note that Release removes.
+// Begin makes the note that Release removes.
 func (l *Lease) Begin() error {
 	f, err := os.OpenFile(l.note, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return failure("make", l.note, err)
 	}
+	l.began = true
 	return f.Close()
 }
 
-// Release removes the note and gives the lease back.
+// Leave gives the lease back and leaves the note as it is.
+func (l *Lease) Leave() error { return l.lock.Unlock() }
+
+// Release gives the lease back. It removes the note if this holder began: who
+// came and went without running anything has told nobody of it.
 func (l *Lease) Release() error {
+	if !l.began {
+		return l.Leave()
+	}
 	err := os.Remove(l.note)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
