@@ -69,13 +69,19 @@ type Queue interface {
 // Lease is the right to replace one key, held for the whole family on this
 // machine.
 type Lease interface {
-	// Interrupted reports whether the holder before ended while its function ran.
+	// Interrupted reports whether there was a note when the lease was taken: a
+	// function of a holder before has run, or died in the middle, and what it made
+	// may not be stored.
 	Interrupted() bool
 	// Begin notes, so that it outlives this process, that a function is about to
 	// run.
 	Begin() error
-	// Release gives the lease back, with the note.
+	// Release gives the lease back. A holder that began takes the note with it; one
+	// that did not leaves what it found, since nobody was told of that.
 	Release() error
+	// Leave gives the lease back and leaves the note: a function has run, and what
+	// it made is not stored.
+	Leave() error
 }
 
 // Leases hands out leases, one a key at a time. A lease ends with the process

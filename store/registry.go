@@ -12,6 +12,9 @@ type Family struct {
 	Service string // of a bare key
 	Team    string // Apple team
 	Group   string // access group without the team
+	// FirstGroup allows the first access group that the program is entitled to
+	// where Group is empty.
+	FirstGroup bool
 }
 
 // Driver opens one kind of shared store. A program links the drivers it wants
@@ -48,6 +51,9 @@ type SourceConfig struct {
 	Services []string
 	// Vars are the profile's variables, resolved: paths absolute and real.
 	Vars map[string]string
+	// Options are what the profile says to the layout beyond that, with variables
+	// resolved. A layout refuses options that it does not know.
+	Options map[string]string
 	// Keys are the keys that the profile assigns to this source. A layout that
 	// holds one secret serves exactly these; one that holds many may serve more.
 	Keys []SourceKey
