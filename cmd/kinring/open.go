@@ -1,13 +1,13 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os"
 
 	"github.com/kinring/kinring"
 	"github.com/kinring/kinring/backend/memory"
+	"github.com/kinring/kinring/backend/secretservice"
 	"github.com/kinring/kinring/backend/vault"
 	"github.com/kinring/kinring/coexist"
 	"github.com/kinring/kinring/store"
@@ -22,7 +22,7 @@ func (a *app) open(ctx context.Context) (*kinring.Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	driver, err := a.driver()
+	driver, _, err := a.driver(ctx, p.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -72,20 +72,31 @@ func (a *app) tell(n kinring.Notice) {
 	a.notice("%s", oneLine(text))
 }
 
-// driver returns the store that KINRING_STORE names. auto is the vault: this
-// build knows no keyring.
-func (a *app) driver() (store.Driver, error) {
-	switch kind := cmp.Or(os.Getenv("KINRING_STORE"), "auto"); kind {
-	case "auto", vault.Kind:
+// driver returns the store that KINRING_STORE names for a family, and why it is
+// that one. The family may be empty.
+func (a *app) driver(ctx context.Context, family string) (driver store.Driver, why string, err error) {
+	kind, why := os.Getenv("KINRING_STORE"), "KINRING_STORE says so"
+	if kind == "" || kind == "auto" {
+		if kind, why, err = a.auto(ctx, family); err != nil {
+			return nil, "", err
+		}
+	}
+	driver, err = a.driverOf(kind)
+	return driver, why, err
+}
+
+func (a *app) driverOf(kind string) (store.Driver, error) {
+	switch kind {
+	case vault.Kind:
 		options, err := a.vaultOptions()
 		return vault.Driver(options), err
-	case memory.Kind:
+	case memory.Kind, secretservice.Kind:
 		return store.DriverFor(kind)
-	case "keychain", "secret-service", "wincred":
+	case "keychain", "wincred":
 		return nil, &kinring.Error{Class: kinring.ErrUnsupported, Op: "open", Store: kind,
 			Detail: "this build does not have this store", Remedy: "use KINRING_STORE=vault"}
 	default:
-		return nil, usage(fmt.Sprintf("KINRING_STORE is %q; use auto, vault or memory", kind))
+		return nil, usage(fmt.Sprintf("KINRING_STORE is %q; use auto, secret-service, vault or memory", kind))
 	}
 }
 
