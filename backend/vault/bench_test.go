@@ -58,7 +58,7 @@ func newFull(b *testing.B, items int) *vaultStore {
 	b.Helper()
 	s := openVault(b, newVault(b))
 	err := s.file.write(b.Context(), func(n *conn) error {
-		if err := n.exec("BEGIN IMMEDIATE"); err != nil {
+		if err := n.Exec("BEGIN IMMEDIATE"); err != nil {
 			return err
 		}
 		var sum census
@@ -75,7 +75,7 @@ func newFull(b *testing.B, items int) *vaultStore {
 		if err := n.setCensus(s.sealer().sealCensus(sum)); err != nil {
 			return err
 		}
-		return n.exec("COMMIT")
+		return n.Exec("COMMIT")
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -152,7 +152,7 @@ func write(path string, h header, vaultKey []byte, pageSize int) error {
 	if err != nil {
 		return translate(err)
 	}
-	return translate(errors.Join(fill(n, h, vaultKey, pageSize), n.close()))
+	return translate(errors.Join(fill(n, h, vaultKey, pageSize), n.Close()))
 }
 
 func fill(n *conn, h header, vaultKey []byte, pageSize int) error {
@@ -173,15 +173,15 @@ func fill(n *conn, h header, vaultKey []byte, pageSize int) error {
 		fmt.Sprintf("PRAGMA user_version = %d", h.Format),
 		schema,
 	} {
-		if err := n.script(statement); err != nil {
+		if err := n.Script(statement); err != nil {
 			return err
 		}
 	}
-	if err := n.exec("INSERT INTO header (one, body, mac) VALUES (1, ?, ?)", body, mac(s.header, body)); err != nil {
+	if err := n.Exec("INSERT INTO header (one, body, mac) VALUES (1, ?, ?)", body, mac(s.header, body)); err != nil {
 		return err
 	}
-	if err := n.exec("INSERT INTO state (one, box) VALUES (1, ?)", s.sealCensus(census{})); err != nil {
+	if err := n.Exec("INSERT INTO state (one, box) VALUES (1, ?)", s.sealCensus(census{})); err != nil {
 		return err
 	}
-	return n.exec("COMMIT")
+	return n.Exec("COMMIT")
 }

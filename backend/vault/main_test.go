@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +16,9 @@ import (
 // workerPath tells a process that a test has started which vault to open. Its
 // key file lies beside it.
 const workerPath = "KINRING_VAULT_TEST_PATH"
+
+// background is for what a spawned process does, which has no test.
+var background = context.Background()
 
 func TestMain(m *testing.M) {
 	path := os.Getenv(workerPath)

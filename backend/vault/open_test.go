@@ -292,7 +292,7 @@ func readHeader(t *testing.T, path string) header {
 		t.Fatal(err)
 	}
 	s, err := n.header()
-	if err = errors.Join(err, n.close()); err != nil {
+	if err = errors.Join(err, n.Close()); err != nil {
 		t.Fatal(err)
 	}
 	var h header

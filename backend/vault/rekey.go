@@ -177,7 +177,7 @@ func (r *rekeying) seal(n *conn, sum census) error {
 	if err := n.setCensus(r.sealer.sealCensus(sum)); err != nil {
 		return err
 	}
-	return n.script(fmt.Sprintf("PRAGMA user_version = %d", r.header.Format))
+	return n.Script(fmt.Sprintf("PRAGMA user_version = %d", r.header.Format))
 }
 
 // forgetLog moves the log into the file and empties it, so that what the old key
@@ -185,7 +185,7 @@ func (r *rekeying) seal(n *conn, sum census) error {
 // last writer closes the vault.
 func (r *rekeying) forgetLog(ctx context.Context) {
 	_ = r.file.write(ctx, func(n *conn) error {
-		return n.query("PRAGMA wal_checkpoint(TRUNCATE)", nil, func(columns) error { return nil })
+		return n.Query("PRAGMA wal_checkpoint(TRUNCATE)", nil, func(columns) error { return nil })
 	})
 }
 

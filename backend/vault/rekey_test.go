@@ -164,7 +164,7 @@ func TestNothingOldStays(t *testing.T) {
 	if err != nil || !there {
 		t.Fatal(there, err)
 	}
-	if err := n.close(); err != nil {
+	if err := n.Close(); err != nil {
 		t.Fatal(err)
 	}
 	mustClose(t, s)

@@ -51,7 +51,7 @@ var errClosed = &store.Error{Class: store.ErrUnavailable, Detail: "the vault is 
 // newStore returns a store that is not unlocked yet.
 func newStore(f *file, path string, keys []KeySource) *vaultStore {
 	s := &vaultStore{file: f, path: path, keys: keys}
-	s.life, s.end = context.WithCancel(background)
+	s.life, s.end = context.WithCancel(context.Background())
 	return s
 }
 
@@ -105,7 +105,7 @@ func (s *vaultStore) find(ctx context.Context, k *sealer, id []byte) (row, error
 		if r, there, err = n.row(columnsAll, id); err != nil || there {
 			return err
 		}
-		return n.transaction(func() error {
+		return n.Transaction(func() error {
 			if r, there, err = n.row(columnsAll, id); err != nil || there {
 				return err
 			}
@@ -192,7 +192,7 @@ func (s *vaultStore) list(ctx context.Context, service string) ([]store.Entry, e
 	var entries []store.Entry
 	err = s.sealed(ctx, func(k *sealer) error {
 		return s.file.read(ctx, func(n *conn) error {
-			return n.transaction(func() (err error) {
+			return n.Transaction(func() (err error) {
 				entries, err = s.entries(ctx, n, k, service)
 				return err
 			})

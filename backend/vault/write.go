@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 
+	"github.com/kinring/kinring/internal/litedb"
 	"github.com/kinring/kinring/store"
 	codes "modernc.org/sqlite/lib"
 )
@@ -135,7 +136,7 @@ func (s *vaultStore) change(ctx context.Context, k *sealer, id []byte, do change
 // commits what it did if it returns nil.
 func (s *vaultStore) transact(ctx context.Context, do func(n *conn) error) error {
 	return s.file.write(ctx, func(n *conn) error {
-		if err := patiently(ctx, func() error { return n.exec("BEGIN IMMEDIATE") }); err != nil {
+		if err := patiently(ctx, func() error { return n.Exec("BEGIN IMMEDIATE") }); err != nil {
 			return translate(err)
 		}
 		err := do(n)
@@ -145,7 +146,7 @@ func (s *vaultStore) transact(ctx context.Context, do func(n *conn) error) error
 		if err != nil {
 			return s.abandon(n, err)
 		}
-		if err := n.exec("COMMIT"); err != nil {
+		if err := n.Exec("COMMIT"); err != nil {
 			return s.unsettled(n, err)
 		}
 		return nil
@@ -192,11 +193,11 @@ func (s *vaultStore) prepareChange(ctx context.Context, n *conn, k *sealer, id [
 // abandon rolls back. What failed on the disk before the commit has changed
 // nothing, yet whoever goes on writing after it may lose what comes next.
 func (s *vaultStore) abandon(n *conn, err error) error {
-	rollback := n.exec("ROLLBACK")
-	if primary(rollback) == codes.SQLITE_ERROR {
+	rollback := n.Exec("ROLLBACK")
+	if litedb.Primary(rollback) == codes.SQLITE_ERROR {
 		rollback = nil // SQLite did so itself, as it does after some failures
 	}
-	if primary(err) == codes.SQLITE_IOERR || rollback != nil {
+	if litedb.Primary(err) == codes.SQLITE_IOERR || rollback != nil {
 		s.refuseWrites(errors.Join(err, rollback))
 	}
 	return translate(err)
@@ -206,7 +207,7 @@ func (s *vaultStore) abandon(n *conn, err error) error {
 // record and nothing has happened. After anything else the record may be in the
 // log, synced or not, and only a reopened vault can tell.
 func (s *vaultStore) unsettled(n *conn, err error) error {
-	if primary(err) == codes.SQLITE_FULL {
+	if litedb.Primary(err) == codes.SQLITE_FULL {
 		return s.abandon(n, err)
 	}
 	s.refuseWrites(err)

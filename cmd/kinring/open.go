@@ -26,11 +26,19 @@ func (a *app) open(ctx context.Context) (*kinring.Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := []kinring.Option{kinring.WithStore(driver), kinring.WithNotices(a.tell)}
+	options := []kinring.Option{kinring.WithStore(driver), kinring.WithNotices(a.tell), kinring.WithInteraction(a.interaction())}
 	if a.switchStore {
 		options = append(options, kinring.WithSwitchedStore())
 	}
 	return kinring.Open(ctx, p, options...)
+}
+
+// interaction says whether stores may ask the person at the terminal.
+func (a *app) interaction() kinring.Interaction {
+	if a.mayAsk() {
+		return kinring.IfAttended
+	}
+	return kinring.Never
 }
 
 // with runs f on the family's ring within the run's deadline.
