@@ -132,6 +132,15 @@ type Legacy struct {
 	Options map[string]string
 	// Keys lists the aliases of the keys that the store can hold; empty means all.
 	Keys []string
+	// Optional is "SELECTOR:MODE,MODE": in these modes the older build goes on to
+	// the next store when it cannot read this one.
+	Optional string
+	// Attributes are those that the older build gives an item of the layout
+	// ItemsLayout, with {service} and {account} for the key's. It is searched by the
+	// ones that have a placeholder.
+	Attributes map[string]string
+	// Label is the label of such an item, with the same placeholders.
+	Label string
 }
 
 // SourceName returns the name that records and reports use.
@@ -146,9 +155,14 @@ func (l Legacy) SourceName() string {
 func (l Legacy) On(system string) bool { return len(l.OS) == 0 || slices.Contains(l.OS, system) }
 
 // Selector splits Active into the selector's name and its modes.
-func (l Legacy) Selector() (name string, modes []string) {
-	name, list, _ := strings.Cut(l.Active, ":")
-	if l.Active == "" {
+func (l Legacy) Selector() (name string, modes []string) { return splitModes(l.Active) }
+
+// Passes splits Optional into the selector's name and its modes.
+func (l Legacy) Passes() (name string, modes []string) { return splitModes(l.Optional) }
+
+func splitModes(text string) (name string, modes []string) {
+	name, list, _ := strings.Cut(text, ":")
+	if text == "" {
 		return "", nil
 	}
 	return name, strings.Split(list, ",")
@@ -369,7 +383,7 @@ func (p Profile) checkSource(l Legacy) error {
 			return invalid(where+".keys", fmt.Sprintf("%q is no alias of this profile", alias), "list aliases of the profile")
 		}
 	}
-	return nil
+	return l.checkReach(where)
 }
 
 // checkPath refuses a text with a variable that the profile does not have.

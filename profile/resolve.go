@@ -284,6 +284,21 @@ func (f *Family) ServiceOf(l Legacy) string {
 	return f.Service
 }
 
+// ServicesOf returns the services of all keys that a legacy source can hold,
+// sorted.
+func (f *Family) ServicesOf(l Legacy) []string {
+	if len(l.Keys) == 0 {
+		return f.Services()
+	}
+	set := map[string]bool{}
+	for _, a := range f.patterns {
+		if slices.Contains(l.Keys, a.alias) {
+			set[a.service] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
 // CheckValue returns a function that refuses values that are not of the kind
 // that the profile names; nil if it names none.
 func (k Key) CheckValue() func([]byte) error {

@@ -1,6 +1,7 @@
 package secretservice
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync/atomic"
@@ -11,14 +12,23 @@ import (
 	"github.com/kinring/kinring/store"
 )
 
-// Options say which keyring is meant, and whether a person may be asked.
+// DefaultAsk is how long a person may take to answer a prompt where the options
+// do not say.
+const DefaultAsk = 2 * time.Minute
+
+// Options say which keyring is meant.
 type Options struct {
 	// Address is the bus's, in D-Bus's own form; empty means the user's session
 	// bus.
 	Address string
-	// Ask is how long a person may take to answer one prompt of the keyring. 0
-	// means that nobody is ever asked: what would need a prompt is ErrLocked.
+	// Ask is how long a person may take to answer one prompt of the keyring, within
+	// the time of the call; 0 means DefaultAsk. Whether anybody is asked at all is
+	// what the call's context says, see store.WithInteraction: if not, what would
+	// need a prompt is ErrLocked.
 	Ask time.Duration
+	// locks is where the fences are; empty means the usual place. Tests have their
+	// own.
+	locks string
 }
 
 // Conn is the item level: the keyring as any program on the desktop sees it. All
@@ -45,7 +55,7 @@ func Connect(ctx context.Context, options Options) (*Conn, error) {
 			return nil, err
 		}
 	}
-	c := &Conn{hub: acquireHub(address), ask: options.Ask}
+	c := &Conn{hub: acquireHub(address), ask: cmp.Or(options.Ask, DefaultAsk)}
 	if err := c.with(ctx, func(p *peer) error { return p.present(ctx) }); err != nil {
 		_ = c.Close() // never fails
 		return nil, err
@@ -68,7 +78,7 @@ func (c *Conn) Close() error {
 func (c *Conn) with(ctx context.Context, f func(*peer) error) error {
 	for again := false; ; again = true {
 		if c.closed.Load() {
-			return &store.Error{Class: store.ErrUnavailable, Detail: "the connection is closed", Remedy: "connect again"}
+			return closed()
 		}
 		l, err := c.hub.enter(ctx)
 		if err != nil {
@@ -84,6 +94,10 @@ func (c *Conn) with(ctx context.Context, f func(*peer) error) error {
 			return err
 		}
 	}
+}
+
+func closed() error {
+	return &store.Error{Class: store.ErrUnavailable, Detail: "the connection is closed", Remedy: "connect again"}
 }
 
 // lost reports whether an operation failed only because it went to a provider or
@@ -129,25 +143,36 @@ type Collection struct {
 func (c *Conn) DefaultCollection(ctx context.Context) (Collection, error) {
 	var out Collection
 	err := c.with(ctx, func(p *peer) error {
-		var path dbus.ObjectPath
-		err := p.at(servicePath).call(ctx, reads, serviceIface+"ReadAlias", []any{"default"}, &path)
-		if err == nil && !exists(path) {
-			err = &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService, Detail: "the keyring has no default collection",
-				Remedy: "make one in the desktop's password manager, or sign in to the desktop once"}
-		}
+		path, err := p.defaultCollection(ctx)
 		out = Collection{string(path), p.name}
 		return err
 	})
 	return out, err
 }
 
+func (p *peer) defaultCollection(ctx context.Context) (dbus.ObjectPath, error) {
+	var path dbus.ObjectPath
+	err := p.at(servicePath).call(ctx, reads, serviceIface+"ReadAlias", []any{"default"}, &path)
+	if err == nil && !exists(path) {
+		err = &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService, Detail: "the keyring has no default collection",
+			Remedy: "make one in the desktop's password manager, or sign in to the desktop once"}
+	}
+	return path, err
+}
+
 // Locked reports whether a collection is locked.
 func (c *Conn) Locked(ctx context.Context, collection Collection) (bool, error) {
-	var locked dbus.Variant
-	err := c.on(ctx, collection.owner, func(p *peer) error {
-		return p.at(dbus.ObjectPath(collection.Path)).call(ctx, reads, propertiesIface+"Get",
-			[]any{"org.freedesktop.Secret.Collection", "Locked"}, &locked)
+	var is bool
+	err := c.on(ctx, collection.owner, func(p *peer) (err error) {
+		is, err = p.isLocked(ctx, dbus.ObjectPath(collection.Path))
+		return err
 	})
+	return is, err
+}
+
+func (p *peer) isLocked(ctx context.Context, collection dbus.ObjectPath) (bool, error) {
+	var locked dbus.Variant
+	err := p.at(collection).call(ctx, reads, propertiesIface+"Get", []any{"org.freedesktop.Secret.Collection", "Locked"}, &locked)
 	if err != nil {
 		return false, err
 	}
@@ -156,6 +181,20 @@ func (c *Conn) Locked(ctx context.Context, collection Collection) (bool, error) 
 		return false, corrupt("the keyring does not say whether the collection is locked")
 	}
 	return is, nil
+}
+
+// collections returns all collections of the provider.
+func (p *peer) collections(ctx context.Context) ([]dbus.ObjectPath, error) {
+	var all dbus.Variant
+	err := p.at(servicePath).call(ctx, reads, propertiesIface+"Get", []any{"org.freedesktop.Secret.Service", "Collections"}, &all)
+	if err != nil {
+		return nil, err
+	}
+	paths, ok := all.Value().([]dbus.ObjectPath)
+	if !ok {
+		return nil, corrupt("the keyring does not say which collections it has")
+	}
+	return paths, nil
 }
 
 // on calls f with the provider that an object was found at, and refuses if that

@@ -212,24 +212,25 @@ func (c *Conn) SetSecret(ctx context.Context, item Item, secret Secret) error {
 
 // Delete removes an item. One that is gone already is ErrNotFound.
 func (c *Conn) Delete(ctx context.Context, item Item) error {
-	return c.on(ctx, item.owner, func(p *peer) error {
-		path := dbus.ObjectPath(item.Path)
-		var prompt dbus.ObjectPath
-		err := c.unlockingFirst(ctx, p, path, func() error {
-			return p.at(path).call(ctx, writes, itemIface+"Delete", nil, &prompt)
-		})
-		if err == nil && exists(prompt) {
-			_, err = c.prompt(ctx, p, prompt, writes)
-		}
-		return err
+	return c.on(ctx, item.owner, func(p *peer) error { return c.remove(ctx, p, dbus.ObjectPath(item.Path)) })
+}
+
+func (c *Conn) remove(ctx context.Context, p *peer, path dbus.ObjectPath) error {
+	var prompt dbus.ObjectPath
+	err := c.unlockingFirst(ctx, p, path, func() error {
+		return p.at(path).call(ctx, writes, itemIface+"Delete", nil, &prompt)
 	})
+	if err == nil && exists(prompt) {
+		_, err = c.prompt(ctx, p, prompt, writes)
+	}
+	return err
 }
 
 // unlockingFirst makes a call, and once more after a person has unlocked what it
 // is about.
 func (c *Conn) unlockingFirst(ctx context.Context, p *peer, path dbus.ObjectPath, call func() error) error {
 	err := call()
-	if native(err) != isLocked || c.ask == 0 {
+	if native(err) != isLocked || !mayAsk(ctx) {
 		return err
 	}
 	if err := c.unlock(ctx, p, []string{string(path)}); err != nil {

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/kinring/kinring/internal/keyringtest"
 	"github.com/kinring/kinring/store"
@@ -15,9 +14,9 @@ import (
 // sentinel is part of every secret of these tests, so that leaks can be found.
 const sentinel = "sk-test-secretservice-sentinel"
 
-func connect(t testing.TB, b *keyringtest.Bus, ask time.Duration) *Conn {
+func connect(t testing.TB, b *keyringtest.Bus) *Conn {
 	t.Helper()
-	c, err := Connect(t.Context(), Options{Address: b.Address, Ask: ask})
+	c, err := Connect(t.Context(), Options{Address: b.Address})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +70,7 @@ func wantClass(t testing.TB, what string, err error, want error) {
 
 func TestItemLife(t *testing.T) {
 	k := keyringtest.NewGNOME(t)
-	c := connect(t, k.Bus, 0)
+	c := connect(t, k.Bus)
 	mustSearch(t, c, 0)
 	value := sentinel + "\x00\xff\n" + strings.Repeat("x", 40000)
 	made := mustCreate(t, c, newItem(value))
@@ -118,7 +117,7 @@ func wantGone(t *testing.T, c *Conn, item Item) {
 // asked.
 func TestItemLocked(t *testing.T) {
 	k := keyringtest.NewGNOME(t)
-	c := connect(t, k.Bus, 0)
+	c := connect(t, k.Bus)
 	item := mustCreate(t, c, newItem(sentinel))
 	for name, lock := range map[string]func(testing.TB){"locked": k.Lock, "started locked": k.RestartLocked} {
 		lock(t)
@@ -147,7 +146,7 @@ func TestItemLocked(t *testing.T) {
 // new session; what another run's item was is never guessed.
 func TestItemRestarted(t *testing.T) {
 	k := keyringtest.NewGNOME(t)
-	c := connect(t, k.Bus, 0)
+	c := connect(t, k.Bus)
 	mustCreate(t, c, newItem(sentinel))
 	for range 3 {
 		k.Restart(t)
@@ -165,7 +164,7 @@ func TestConnectNowhere(t *testing.T) {
 	_, err := Connect(t.Context(), Options{Address: b.Address})
 	wantClass(t, "a bus without a keyring", err, store.ErrNoService)
 	b.StartGNOMEBare(t)
-	c := connect(t, b, 0)
+	c := connect(t, b)
 	_, err = c.DefaultCollection(t.Context())
 	wantClass(t, "a keyring without a collection", err, store.ErrNoService)
 	b.Stop(t)
@@ -181,7 +180,7 @@ func TestConnectNowhere(t *testing.T) {
 // context; what it was told to write is unknown (I9).
 func TestFrozen(t *testing.T) {
 	k := keyringtest.NewGNOME(t)
-	c := connect(t, k.Bus, 0)
+	c := connect(t, k.Bus)
 	collection, err := c.DefaultCollection(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -211,7 +210,7 @@ func TestFrozen(t *testing.T) {
 // session; the last one closes it.
 func TestSharedConnection(t *testing.T) {
 	k := keyringtest.NewGNOME(t)
-	a, b := connect(t, k.Bus, 0), connect(t, k.Bus, 0)
+	a, b := connect(t, k.Bus), connect(t, k.Bus)
 	item := mustCreate(t, a, newItem(sentinel))
 	wantSecret(t, b, item, sentinel)
 	if a.hub != b.hub || a.hub.current.peer.open == nil {
@@ -230,7 +229,7 @@ func TestSharedConnection(t *testing.T) {
 
 func TestProvider(t *testing.T) {
 	k := keyringtest.NewGNOME(t)
-	c := connect(t, k.Bus, 0)
+	c := connect(t, k.Bus)
 	if name, err := c.Provider(t.Context()); err != nil || name != "gnome-keyring" {
 		t.Errorf("%q, %v", name, err)
 	}

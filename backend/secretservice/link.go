@@ -69,6 +69,7 @@ type link struct {
 	turn turn // who looks for the provider
 	mu   sync.Mutex
 	peer *peer // whom the name belonged to when it was last looked for
+	id   string
 }
 
 // enter returns the link to make calls through; leave gives it back.

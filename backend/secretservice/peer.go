@@ -23,6 +23,23 @@ func (l *link) broker() target {
 	return target{l, "org.freedesktop.DBus", "/org/freedesktop/DBus"}
 }
 
+// identity returns the bus's own name, which no other bus ever has.
+func (l *link) identity(ctx context.Context) (string, error) {
+	l.mu.Lock()
+	id := l.id
+	l.mu.Unlock()
+	if id != "" {
+		return id, nil
+	}
+	if err := l.broker().call(ctx, reads, busIface+"GetId", nil, &id); err != nil {
+		return "", err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.id = id
+	return id, nil
+}
+
 // provider returns who owns the name.
 func (l *link) provider(ctx context.Context) (*peer, error) {
 	if err := l.turn.take(ctx); err != nil {
@@ -125,9 +142,12 @@ func (p *peer) inSession(ctx context.Context, f func(*session) error) error {
 	}
 }
 
+// gnome is the provider that searches what is locked, by digests.
+const gnome = "gnome-keyring"
+
 // providers are the names that the known providers own beside the API's.
 var providers = []struct{ name, provider string }{
-	{"org.gnome.keyring", "gnome-keyring"},
+	{"org.gnome.keyring", gnome},
 	{"org.kde.kwalletd5", "kwallet"},
 	{"org.kde.kwalletd6", "kwallet"},
 	{"org.keepassxc.KeePassXC.MainWindow", "keepassxc"},

@@ -2,6 +2,7 @@ package secretservice
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -33,11 +34,24 @@ func (c *Conn) unlock(ctx context.Context, p *peer, paths []string) error {
 	return err
 }
 
+// mayAsk reports whether a call may ask a person. Where it is left to whether
+// somebody is there, a screen has to be, and nobody who signed in from elsewhere.
+func mayAsk(ctx context.Context) bool {
+	switch i, _ := store.InteractionOf(ctx); i {
+	case store.Always:
+		return true
+	case store.IfAttended:
+		screen := os.Getenv("WAYLAND_DISPLAY") != "" || os.Getenv("DISPLAY") != ""
+		return screen && os.Getenv("SSH_CONNECTION") == ""
+	}
+	return false
+}
+
 // prompt shows a prompt and waits until a person has answered it. A prompt that
 // nobody may be asked is dismissed and never shown. One that is given up is
 // dismissed too, and then the provider says whether it was answered after all.
 func (c *Conn) prompt(ctx context.Context, p *peer, path dbus.ObjectPath, e effect) (dbus.Variant, error) {
-	if c.ask == 0 {
+	if !mayAsk(ctx) {
 		p.dismiss(path)
 		return dbus.Variant{}, locked(nil)
 	}

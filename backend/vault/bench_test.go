@@ -63,16 +63,16 @@ func newFull(b *testing.B, items int) *vaultStore {
 		}
 		var sum census
 		for i := range items {
-			r, err := s.sealer.sealRow(benchKey(i), store.Item{Value: store.NewValue(benchValue)})
+			r, err := s.sealer().sealRow(benchKey(i), store.Item{Value: store.NewValue(benchValue)})
 			if err != nil {
 				return err
 			}
-			sum.add(s.sealer, r)
+			sum.add(s.sealer(), r)
 			if err := n.put(r); err != nil {
 				return err
 			}
 		}
-		if err := n.setCensus(s.sealer.sealCensus(sum)); err != nil {
+		if err := n.setCensus(s.sealer().sealCensus(sum)); err != nil {
 			return err
 		}
 		return n.Exec("COMMIT")

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/kinring/kinring/store"
 	"github.com/kinring/kinring/store/storetest"
@@ -98,3 +99,5 @@ func mustClose(t testing.TB, s store.Store) {
 		t.Fatal(err)
 	}
 }
+
+func timeOf(ns int64) time.Duration { return time.Duration(ns) }

@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/kinring/kinring/store"
 )
@@ -86,8 +87,33 @@ func (n *conn) setCensus(box []byte) error {
 	return n.Exec("UPDATE state SET box = ? WHERE one = 1", box)
 }
 
-// stored is the header as the file holds it.
-type stored struct{ body, mac []byte }
+// stored is the header as the file holds it, with the version that SQLite's own
+// header names.
+type stored struct {
+	version   int64
+	body, mac []byte
+}
+
+// decode reads the header. It is not authenticated yet.
+func (s stored) decode() (header, error) {
+	h, err := decodeHeader(s.body)
+	if err == nil && int64(h.Format) != s.version {
+		err = corruptHeader(fmt.Errorf("the file says format %d, the header format %d", s.version, h.Format))
+	}
+	return h, err
+}
+
+// sealer derives everything from the vault key and authenticates the header.
+func (s stored) sealer(h header, vaultKey []byte) (*sealer, error) {
+	k, err := newSealer(vaultKey, h.Vault, h.Suite)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.authenticate(s.body, s.mac); err != nil {
+		return nil, err
+	}
+	return k, k.useKept(h.Fingerprints)
+}
 
 // header reads what is needed to open the vault. The numbers in SQLite's own
 // header come first: they stay where they are in every later format.
@@ -100,11 +126,10 @@ func (n *conn) header() (stored, error) {
 	if id != applicationID {
 		return s, &store.Error{Class: store.ErrCorrupt, Detail: "the file is no vault of kinring's", Remedy: "name the right file, or restore it from a backup"}
 	}
-	version, err := n.Number("user_version")
-	if err != nil {
+	if s.version, err = n.Number("user_version"); err != nil {
 		return s, err
 	}
-	if err := checkFormat(int(version)); err != nil {
+	if err := checkFormat(int(s.version)); err != nil {
 		return s, err
 	}
 	err = n.Query("SELECT body, mac FROM header WHERE one = 1", nil, func(c columns) (err error) {
@@ -117,4 +142,8 @@ func (n *conn) header() (stored, error) {
 		err = corruptHeader(errors.New("it is missing"))
 	}
 	return s, err
+}
+
+func (n *conn) setHeader(body, mac []byte) error {
+	return n.Exec("UPDATE header SET body = ?, mac = ? WHERE one = 1", body, mac)
 }

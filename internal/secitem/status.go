@@ -93,6 +93,10 @@ func (s Status) Name() string {
 	return fmt.Sprintf("OSStatus %d", int32(s))
 }
 
+// Meaning returns what the status means, without its name; empty if it is not
+// known.
+func (s Status) Meaning() string { return known[s].text }
+
 // Error returns what the status means, with its name and number.
 func (s Status) Error() string {
 	if k, ok := known[s]; ok {
