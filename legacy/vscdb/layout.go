@@ -76,6 +76,8 @@ func newSource(path, service string, a app, safe *safestorage.Safe) *source {
 func safeOf(name, userData string) *safestorage.Safe {
 	s := &safestorage.Safe{DPAPI: safestorage.SystemDPAPI(), Remember: runtime.GOOS == "darwin"}
 	switch runtime.GOOS {
+	case "darwin":
+		s.Keys = safestorage.LoginItem{App: name}
 	case "linux":
 		s.Keys = safestorage.Keyring{App: name}
 	case "windows":
