@@ -55,6 +55,7 @@ func runScripts(t *testing.T, folder string) {
 			"schema":     schema,
 			"hugefile":   hugeFile,
 			"fixture":    fixture(t),
+			"await":      await,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,

@@ -91,6 +91,10 @@ func (l *Lease) Release() error {
 	return errors.Join(err, l.lock.Unlock())
 }
 
+// Abandon gives the lease back and leaves the note where it is, as if this process
+// had ended: the next holder is told.
+func (l *Lease) Abandon() error { return l.lock.Unlock() }
+
 func failure(op, path string, err error) error {
 	return &store.Error{Class: store.ErrDenied, Op: op, Store: path, Err: err,
 		Detail: "the lease cannot be noted", Remedy: "make the directory writable for this user"}
