@@ -105,7 +105,7 @@ type proxyLease struct {
 
 func (l proxyLease) Release() error {
 	if l.proxy.vanished {
-		return l.Abandon()
+		return l.Leave()
 	}
 	return l.Lease.Release()
 }

@@ -31,12 +31,12 @@ const (
 // several programs at once, and changes no older build's store. tell is called
 // after each key; it may be nil. Only the context bounds it.
 func (r *Ring) Migrate(ctx context.Context, tell func(Progress)) (Progress, error) {
-	return r.engine.Migrate(ctx, false, tell)
+	return r.engine.Migrate(r.told(ctx), false, tell)
 }
 
 // MigrateDryRun says what Migrate would find, and writes nothing.
 func (r *Ring) MigrateDryRun(ctx context.Context) (Progress, error) {
-	return r.engine.Migrate(ctx, true, nil)
+	return r.engine.Migrate(silently(ctx), true, nil)
 }
 
 // Migrated returns how far the last migration came, and whether there was one.

@@ -188,7 +188,7 @@ type StoreStatus struct {
 
 // StatusOf is Status for keys that are given by service and account.
 func (r *Ring) StatusOf(ctx context.Context, keys ...store.Key) (Status, error) {
-	ctx, cancel := r.budgeted(ctx)
+	ctx, cancel := r.budgeted(silently(ctx))
 	defer cancel()
 	st := Status{Family: r.family.Name, Policy: r.policy, Store: r.storeStatus(ctx)}
 	overview, err := r.engine.Status(ctx, false, keys...)
@@ -238,7 +238,7 @@ type SourceInfo struct {
 // Sources describes the legacy sources in the older build's reading order. It
 // reads their configuration and lists them; it reads no value.
 func (r *Ring) Sources(ctx context.Context) []SourceInfo {
-	ctx, cancel := r.budgeted(ctx)
+	ctx, cancel := r.budgeted(silently(ctx))
 	defer cancel()
 	var out []SourceInfo
 	for _, s := range r.sources {

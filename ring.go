@@ -32,7 +32,7 @@ type Ring struct {
 // Open returns a ring for a family. It refuses at once a profile or a policy
 // that cannot be honoured, and touches no store before the first operation.
 func Open(ctx context.Context, p Profile, options ...Option) (*Ring, error) {
-	r := &Ring{settings: settings{kind: DefaultStore, budget: DefaultBudget, stateDir: defaultStateDir()}}
+	r := &Ring{settings: settings{kind: DefaultStore, budget: DefaultBudget, asking: AskingBudget, stateDir: defaultStateDir()}}
 	for _, option := range options {
 		option(&r.settings)
 	}
@@ -54,7 +54,7 @@ func Open(ctx context.Context, p Profile, options ...Option) (*Ring, error) {
 
 func (r *Ring) resolve(p Profile) (err error) {
 	r.family, err = p.Resolve(profile.Environment{
-		Getenv: os.Getenv, HomeDir: os.UserHomeDir, Realpath: filepath.EvalSymlinks,
+		OS: runtime.GOOS, Getenv: os.Getenv, HomeDir: os.UserHomeDir, Realpath: filepath.EvalSymlinks,
 	})
 	if err != nil {
 		return err
@@ -86,7 +86,9 @@ func (r *Ring) openShared() error {
 }
 
 func (r *Ring) storeFamily() store.Family {
-	return store.Family{Name: r.family.Name, Service: r.family.Service, Team: r.family.Team, Group: r.family.Group}
+	f := r.family
+	return store.Family{Name: f.Name, Service: f.Service, Team: f.Team, Group: f.Group,
+		FirstGroup: f.GroupFallback == profile.GroupFirstEntitled}
 }
 
 func (r *Ring) openEngine() error {
@@ -129,11 +131,34 @@ func (r *Ring) noticed(n Notice) {
 
 // budgeted bounds an operation whose context is not bounded.
 func (r *Ring) budgeted(ctx context.Context) (context.Context, context.CancelFunc) {
-	return r.bounded(ctx, r.budget)
+	ctx, budget := r.told(ctx), r.budget
+	if i, _ := store.InteractionOf(ctx); i != Never && r.mayPrompt() {
+		budget = max(budget, r.asking)
+	}
+	return r.bounded(ctx, budget)
+}
+
+// mayPrompt reports whether any store of the ring can ask a person.
+func (r *Ring) mayPrompt() bool {
+	return r.shared.Info().Capabilities.MayPrompt || slices.ContainsFunc(r.sources, func(s coexist.Source) bool {
+		return s.Store.Info().Capabilities.MayPrompt
+	})
+}
+
+// silently is for operations that ask nobody, whatever the ring may do.
+func silently(ctx context.Context) context.Context { return store.WithInteraction(ctx, Never) }
+
+// told says in a context what the ring was opened with, unless the caller said it.
+func (r *Ring) told(ctx context.Context) context.Context {
+	if _, said := store.InteractionOf(ctx); said {
+		return ctx
+	}
+	return store.WithInteraction(ctx, r.interaction)
 }
 
 // bounded is budgeted for operations that need more time than one key takes.
 func (r *Ring) bounded(ctx context.Context, budget time.Duration) (context.Context, context.CancelFunc) {
+	ctx = r.told(ctx)
 	if _, bounded := ctx.Deadline(); bounded || r.budget <= 0 {
 		return ctx, func() {}
 	}
@@ -181,8 +206,13 @@ func (r *Ring) openSource(l Legacy) (coexist.Source, error) {
 		Name:    l.SourceName(),
 		Path:    r.family.Path(l.Path),
 		Service: r.family.ServiceOf(l),
-		Vars:    r.family.Paths(),
-		Keys:    r.keysOf(l),
+
+		Services: r.family.ServicesOf(l),
+		Vars:     r.family.Paths(),
+		Keys:     r.keysOf(l),
+
+		Attributes: l.Attributes,
+		Label:      l.Label,
 	})
 	if err != nil {
 		return coexist.Source{}, err
@@ -196,7 +226,10 @@ func (r *Ring) openSource(l Legacy) (coexist.Source, error) {
 	if st, ok := opened.(stamper); ok {
 		s.Stamp = st.Stamp
 	}
-	s.Active, err = r.active(l)
+	if s.Active, err = r.inModes(l.Selector()); err != nil {
+		return coexist.Source{}, err
+	}
+	s.PassesOver, err = r.inModes(l.Passes())
 	return s, err
 }
 
@@ -217,8 +250,9 @@ func (r *Ring) keysOf(l Legacy) []store.SourceKey {
 	return out
 }
 
-func (r *Ring) active(l Legacy) (func(context.Context) (bool, error), error) {
-	name, modes := l.Selector()
+// inModes returns a function that reports whether one of a selector's modes is
+// in force; nil if no selector is named.
+func (r *Ring) inModes(name string, modes []string) (func(context.Context) (bool, error), error) {
 	if name == "" {
 		return nil, nil
 	}

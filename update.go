@@ -30,8 +30,9 @@ type Current struct {
 	Value
 	// Found reports whether there is a value.
 	Found bool
-	// Interrupted reports that an Update before this one, of any program, ended
-	// inside its function: the value may have been used up.
+	// Interrupted reports that the function of an Update before this one, of any
+	// program, did not end, or that its result was given up: the value may have been
+	// used up.
 	Interrupted bool
 }
 

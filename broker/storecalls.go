@@ -104,8 +104,8 @@ type leased struct {
 // release gives the lease of a client back that is gone. If its function had
 // begun, the next holder has to be told.
 func (l *leased) release() {
-	if a, ok := l.lease.(interface{ Abandon() error }); ok && l.begun {
-		_ = a.Abandon() // nobody is there to be told
+	if l.begun {
+		_ = l.lease.Leave() // nobody is there to be told
 		return
 	}
 	_ = l.lease.Release() // nobody is there to be told
@@ -161,6 +161,9 @@ func (c *call) leaseEnd() (any, error) {
 	l, err := drop[*leased](c.conn, p.Lease)
 	if err != nil {
 		return nil, err
+	}
+	if p.Leave {
+		return nothing{}, l.lease.Leave()
 	}
 	return nothing{}, l.lease.Release()
 }

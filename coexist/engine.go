@@ -47,6 +47,10 @@ type Source struct {
 	// Active reports whether the older build, as it is configured now, uses the
 	// source; nil means always. An error means that nobody can tell.
 	Active func(context.Context) (bool, error)
+	// PassesOver reports whether the older build, as it is configured now, goes on
+	// to the next source when it cannot read this one; nil means that it never
+	// does.
+	PassesOver func(context.Context) (bool, error)
 	// Stamp returns a text that changes whenever the source's value under the key
 	// may have changed, without reading the value; nil means that there is none.
 	Stamp func(context.Context, store.Key) (string, error)
@@ -65,13 +69,19 @@ type Queue interface {
 // Lease is the right to replace one key, held for the whole family on this
 // machine.
 type Lease interface {
-	// Interrupted reports whether the holder before ended while its function ran.
+	// Interrupted reports whether there was a note when the lease was taken: a
+	// function of a holder before has run, or died in the middle, and what it made
+	// may not be stored.
 	Interrupted() bool
 	// Begin notes, so that it outlives this process, that a function is about to
 	// run.
 	Begin() error
-	// Release gives the lease back, with the note.
+	// Release gives the lease back. A holder that began takes the note with it; one
+	// that did not leaves what it found, since nobody was told of that.
 	Release() error
+	// Leave gives the lease back and leaves the note: a function has run, and what
+	// it made is not stored.
+	Leave() error
 }
 
 // Leases hands out leases, one a key at a time. A lease ends with the process

@@ -24,6 +24,7 @@ type freeLease struct{ of *freeLeases }
 func (*freeLease) Interrupted() bool { return false }
 func (*freeLease) Begin() error      { return nil }
 func (l *freeLease) Release() error  { l.of.held--; return nil }
+func (l *freeLease) Leave() error    { return l.Release() }
 
 // patient is a world in which a refused Update waits at most five times. during
 // is called in each wait, with its number.

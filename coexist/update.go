@@ -12,9 +12,9 @@ type Current struct {
 	Reading
 	// Found reports whether there is a value.
 	Found bool
-	// Interrupted reports that an Update before this one ended inside its
-	// function: the value may have been used up without its successor having been
-	// stored.
+	// Interrupted reports that the function of an Update before this one did not
+	// end, or that its result was given up: the value may have been used up without
+	// its successor having been stored, and a successor may be on its way.
 	Interrupted bool
 }
 
@@ -45,7 +45,9 @@ func (u *Unsaved) Value() store.Value { return u.value }
 // succeeds the lease ends.
 func (u *Unsaved) Retry(ctx context.Context) (Reading, error) { return u.retry(ctx) }
 
-// Discard gives the result up and ends the lease.
+// Discard gives the result up and ends the lease. The next Update is told that it
+// was interrupted: the value that this one began with may be used up, and the
+// result may yet arrive if its write is unknown.
 func (u *Unsaved) Discard() error { return u.drop() }
 
 // Update replaces a value by what change makes from it. It holds a lease on the
@@ -204,7 +206,7 @@ func (u *update) held(ctx context.Context) (Current, error) {
 // been used up.
 func (u *update) followOlder(ctx context.Context) error {
 	for _, src := range u.sources(u.key) {
-		s := u.look(ctx, src, u.key)
+		s := u.look(ctx, src, u.key).beside(u.printer.recall(u.item.Record, src.Name))
 		if s.err != nil {
 			if u.Traits(u.key).Rotates {
 				return s.err
@@ -283,7 +285,7 @@ func (u *update) unsaved(value store.Value, cause error) error {
 	}
 	return &Unsaved{cause: failure, value: value,
 		retry: func(ctx context.Context) (Reading, error) { return u.saveAgain(ctx, value) },
-		drop:  u.lease.Release,
+		drop:  u.lease.Leave,
 	}
 }
 
@@ -337,11 +339,11 @@ func (e *Engine) rejected(ctx context.Context, key store.Key, revision store.Rev
 		return Reading{}, err
 	}
 	for _, src := range e.sources(key) {
-		s := e.look(ctx, src, key)
+		then := p.recall(item.Record, src.Name)
+		s := e.look(ctx, src, key).beside(then)
 		if s.err != nil {
 			return e.doubtful(key, item, s), nil
 		}
-		then := p.recall(item.Record, src.Name)
 		switch p.judge(key, item, s, then) {
 		case olderAlone, bothWrote:
 			// The shared value is known to be worth nothing, so even where both wrote

@@ -16,17 +16,22 @@ import (
 type kernelLeases struct{ noted bool }
 
 type kernelLease struct {
-	of          *kernelLeases
-	interrupted bool
+	of                 *kernelLeases
+	interrupted, began bool
 }
 
 func (l *kernelLeases) Hold(_ context.Context, k store.Key) (coexist.Lease, error) {
-	return &kernelLease{l, l.noted && k == key}, nil
+	return &kernelLease{of: l, interrupted: l.noted && k == key}, nil
 }
 
 func (l *kernelLease) Interrupted() bool { return l.interrupted }
-func (l *kernelLease) Begin() error      { l.of.noted = true; return nil }
-func (l *kernelLease) Release() error    { l.of.noted = false; return nil }
+func (l *kernelLease) Begin() error      { l.of.noted, l.began = true, true; return nil }
+func (l *kernelLease) Leave() error      { return nil }
+
+func (l *kernelLease) Release() error {
+	l.of.noted = l.of.noted && !l.began
+	return nil
+}
 
 // leased makes a world whose programs can update, with a key that rotates or
 // not.
@@ -108,6 +113,39 @@ func TestInterruptedUpdateIsTold(t *testing.T) {
 	}
 	if !slices.Equal(given, []string{"token interrupted", "next"}) {
 		t.Errorf("given %q", given)
+	}
+}
+
+// TestI11DiscardedResultIsTold: a function has used the value up, and what it made
+// is given up, written for good or not. Whoever comes next must not take the value
+// for a fresh one, also if somebody who never got to run a function came between.
+func TestI11DiscardedResultIsTold(t *testing.T) {
+	for _, fault := range []storetest.Fault{storetest.FailBefore(store.ErrLocked), storetest.LandLate()} {
+		w, _ := leased(t, coexist.PresetSharedOnly, 1, false)
+		w.set("token")
+		w.shared.Inject(storetest.VerbPut, 1, fault)
+		var given []string
+		_, err := w.process().Update(t.Context(), key, to("next", &given))
+		var unsaved *coexist.Unsaved
+		if !errors.As(err, &unsaved) {
+			t.Fatalf("%v holds no result", err)
+		}
+		if err := unsaved.Discard(); err != nil {
+			t.Fatal(err)
+		}
+		w.shared.Reset()
+		w.shared.Inject(storetest.VerbGet, 1, storetest.FailBefore(store.ErrLocked))
+		if _, err := w.process().Update(t.Context(), key, to("never", &given)); !errors.Is(err, store.ErrLocked) {
+			t.Errorf("an Update that cannot read: %v", err)
+		}
+		for range 2 {
+			if _, err := w.process().Update(t.Context(), key, to("after", &given)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want := []string{"token", "token interrupted", "after"}; !slices.Equal(given, want) {
+			t.Errorf("given %q, want %q", given, want)
+		}
 	}
 }
 

@@ -17,16 +17,18 @@ import (
 	"github.com/kinring/kinring/store"
 )
 
-// Environment is what a profile's variables are resolved in. Its functions are
-// those of the packages os and path/filepath.
+// Environment is what a profile is resolved in. Its functions are those of the
+// packages os and path/filepath.
 type Environment struct {
+	OS string // as Go calls it
+
 	Getenv   func(string) string
 	HomeDir  func() (string, error)
 	Realpath func(string) (string, error)
 }
 
-// Family is a profile with its variables resolved: it turns names of keys into
-// keys and back.
+// Family is a profile with its variables resolved and the legacy sources of one
+// system: it turns names of keys into keys and back.
 type Family struct {
 	Profile
 	paths    map[string]string // of the variables
@@ -49,6 +51,7 @@ func (p Profile) Resolve(env Environment) (*Family, error) {
 		return nil, err
 	}
 	f := &Family{Profile: p, paths: map[string]string{}, forms: map[string]string{}}
+	f.Legacy = p.legacyOn(env.OS)
 	for name, v := range p.Vars {
 		path, err := v.path(name, env)
 		if err != nil {
@@ -252,6 +255,21 @@ func (f *Family) ServiceOf(l Legacy) string {
 		}
 	}
 	return f.Service
+}
+
+// ServicesOf returns the services of all keys that a legacy source can hold,
+// sorted.
+func (f *Family) ServicesOf(l Legacy) []string {
+	if len(l.Keys) == 0 {
+		return f.Services()
+	}
+	set := map[string]bool{}
+	for _, a := range f.patterns {
+		if slices.Contains(l.Keys, a.alias) {
+			set[a.service] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(set))
 }
 
 // CheckValue returns a function that refuses values that are not of the kind

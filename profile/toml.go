@@ -23,7 +23,11 @@ type document struct {
 	Group   string
 	Service string
 	Share   []string
-	Policy  struct {
+
+	GroupFallback string `toml:"group_fallback"`
+	Development   string
+
+	Policy struct {
 		Preset       string
 		Reads        coexist.Reads
 		Writes       coexist.Writes
@@ -68,6 +72,7 @@ func Parse(file string, data []byte) (Profile, error) {
 func (d document) profile() (Profile, error) {
 	p := Profile{
 		Name: d.Name, Team: d.Team, Group: d.Group, Service: d.Service, Share: d.Share,
+		GroupFallback: d.GroupFallback, Development: d.Development,
 		Policy: Policy(d.Policy), Vars: d.Vars, Keys: map[string]Key{}, Legacy: d.Legacy,
 	}
 	for _, k := range d.Key {

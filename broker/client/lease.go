@@ -56,11 +56,16 @@ func known(err error) error {
 func (l *Lease) Interrupted() bool { return l.interrupted }
 
 // Begin notes that the function is about to run.
-func (l *Lease) Begin() error { return l.call(wire.MethodLeaseBegin) }
+func (l *Lease) Begin() error { return l.call(wire.MethodLeaseBegin, false) }
 
 // Release gives the lease back. One whose connection is lost has ended already.
-func (l *Lease) Release() error {
-	err := l.call(wire.MethodLeaseEnd)
+func (l *Lease) Release() error { return l.end(false) }
+
+// Leave gives the lease back and leaves the note that the function has run.
+func (l *Lease) Leave() error { return l.end(true) }
+
+func (l *Lease) end(leave bool) error {
+	err := l.call(wire.MethodLeaseEnd, leave)
 	if l.conn.Lost() {
 		return nil
 	}
@@ -68,8 +73,8 @@ func (l *Lease) Release() error {
 	return err
 }
 
-func (l *Lease) call(method string) error {
+func (l *Lease) call(method string, leave bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), leaseBudget)
 	defer cancel()
-	return known(l.conn.Call(ctx, method, wire.Lease{Lease: l.id}, nil))
+	return known(l.conn.Call(ctx, method, wire.Lease{Lease: l.id, Leave: leave}, nil))
 }

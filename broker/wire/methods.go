@@ -310,6 +310,9 @@ type Print struct {
 type Lease struct {
 	Lease       string `json:"lease"`
 	Interrupted bool   `json:"interrupted,omitempty"`
+	// Leave, in lease/release, leaves the note that a function has run whose result
+	// is not stored.
+	Leave bool `json:"leave,omitempty"`
 }
 
 // Serving is legacy/serve's parameters: the name in the profile of the legacy

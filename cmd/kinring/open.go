@@ -31,11 +31,19 @@ func (a *app) openFor(ctx context.Context, more ...kinring.Option) (*kinring.Rin
 	if err != nil {
 		return nil, err
 	}
-	options := append(more, kinring.WithStore(driver), kinring.WithNotices(a.tell))
+	options := append(more, kinring.WithStore(driver), kinring.WithNotices(a.tell), kinring.WithInteraction(a.interaction()))
 	if a.switchStore {
 		options = append(options, kinring.WithSwitchedStore())
 	}
 	return kinring.Open(ctx, p, options...)
+}
+
+// interaction says whether stores may ask the person at the terminal.
+func (a *app) interaction() kinring.Interaction {
+	if a.mayAsk() {
+		return kinring.IfAttended
+	}
+	return kinring.Never
 }
 
 // with runs f on the family's ring within the run's deadline.
@@ -86,30 +94,46 @@ func (a *app) driver() (store.Driver, error) {
 	}
 }
 
-// vaultOptions returns where the vault is and where its key may come from, in
-// the order in which they are tried.
+// vaultPath returns where the vault is.
+func vaultPath() (string, error) {
+	if path := os.Getenv("KINRING_VAULT"); path != "" {
+		return path, nil
+	}
+	return vault.DefaultPath()
+}
+
+// vaultOptions returns where the vault is and where its key may come from: what
+// unlock left, the system's keyring, then the files that are named. A person is
+// asked only if no file is.
 func (a *app) vaultOptions() (vault.Options, error) {
-	o := vault.Options{Path: os.Getenv("KINRING_VAULT")}
-	if o.Path == "" {
-		path, err := vault.DefaultPath()
-		if err != nil {
-			return o, err
-		}
-		o.Path = path
+	path, err := vaultPath()
+	if err != nil {
+		return vault.Options{}, err
 	}
-	if file := a.keyFile(o.Path); file != "" {
-		o.Keys = append(o.Keys, vault.KeyFile(file))
+	o := vault.Options{Path: path, Keys: []vault.KeySource{vault.Held(), vault.KeyInKeyring(systemKeyring())}}
+	files := a.keyFiles(path)
+	if len(files) == 0 && a.mayAsk() {
+		files = append(files, askPassphrase)
 	}
-	if file := os.Getenv("KINRING_PASSPHRASE_FILE"); file != "" {
-		o.Keys = append(o.Keys, vault.PassphraseFile(file))
-	}
-	if len(o.Keys) == 0 && a.mayAsk() {
-		o.Keys = append(o.Keys, vault.Passphrase(func(ctx context.Context) ([]byte, error) {
-			return askSecret(ctx, "Passphrase of the vault: ")
-		}))
-	}
+	o.Keys = append(o.Keys, files...)
 	return o, nil
 }
+
+// keyFiles returns the sources that are files.
+func (a *app) keyFiles(vaultPath string) []vault.KeySource {
+	var keys []vault.KeySource
+	if file := a.keyFile(vaultPath); file != "" {
+		keys = append(keys, vault.KeyFile(file))
+	}
+	if file := os.Getenv("KINRING_PASSPHRASE_FILE"); file != "" {
+		keys = append(keys, vault.PassphraseFile(file))
+	}
+	return append(keys, vault.Credential(os.Getenv("CREDENTIALS_DIRECTORY"))...)
+}
+
+var askPassphrase = vault.Passphrase(func(ctx context.Context) ([]byte, error) {
+	return askSecret(ctx, "Passphrase of the vault: ")
+})
 
 // keyFile returns the key file that the environment names, else the one that
 // init makes beside the vault if it is there.

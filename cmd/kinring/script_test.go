@@ -57,9 +57,18 @@ func runScripts(t *testing.T, folder string) {
 			"fixture":    fixture(t),
 			"await":      await,
 		},
+		Condition:           condition,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 	})
+}
+
+// condition knows what the machine has beyond testscript's own conditions.
+func condition(name string) (bool, error) {
+	if name == "keyctl" {
+		return hasKernelKeyring(), nil
+	}
+	return false, fmt.Errorf("unknown condition %q", name)
 }
 
 // TestEveryScriptIsRun: a script in a folder that no test runs guards nothing.

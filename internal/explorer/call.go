@@ -12,12 +12,14 @@ const (
 	verbHold    // takes the lease on the key; waits while another program has it
 	verbBegin   // notes that an Update's function is about to run
 	verbChange  // runs it
-	verbRelease // gives the lease back
+	verbRelease // gives the lease back; who began takes the note with it
+	verbLeave   // gives the lease back and leaves the note
 )
 
 func (v verb) String() string {
 	return [...]string{"reads", "writes", "deletes from", "lists", "asks the stamp of",
-		"takes the lease", "notes that it begins", "makes something from", "gives the lease back"}[v]
+		"takes the lease", "notes that it begins", "makes something from", "gives the lease back",
+		"gives the lease back, leaving its note"}[v]
 }
 
 // leasing reports whether the verb is about a lease, not about a store.

@@ -2,7 +2,7 @@ package explorer
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/kinring/kinring/store"
@@ -26,7 +26,7 @@ func (keyingClient) FingerprintKey(context.Context) ([]byte, error) {
 }
 
 func (c client) Info() store.Info {
-	return store.Info{Kind: "model", ID: fmt.Sprintf("model-%d", c.store), Capabilities: c.caps}
+	return store.Info{Kind: "model", ID: "model", Capabilities: c.caps}
 }
 
 func (c client) Close() error { return nil }
@@ -81,7 +81,7 @@ func (c client) stamp(ctx context.Context, key store.Key) (string, error) {
 	if a.kind() != ansStamp {
 		return "", failure(a)
 	}
-	return fmt.Sprintf("s%d", a.number()), nil
+	return "s" + strconv.Itoa(int(a.number())), nil
 }
 
 // The records of a later version, as the current one sees them: a head that it
@@ -110,11 +110,7 @@ func conditionOf(w store.Condition) (cond, revision) {
 	if !match {
 		return condAny, 0
 	}
-	var n revision
-	if _, err := fmt.Sscanf(string(rev), "r%d", &n); err != nil {
-		return condMatch, 0 // a revision that no store issued matches nothing
-	}
-	return condMatch, n
+	return condMatch, revisionOf(rev)
 }
 
 // failure returns the error that an honest store gives with an answer.

@@ -2,6 +2,8 @@ package explorer
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kinring/kinring/store"
@@ -24,13 +26,33 @@ func newRevision(op, ordinal int) revision {
 // op returns the operation that made the write.
 func (r revision) op() int { return int(r>>8) - 1 }
 
-func (r revision) text() store.Revision { return store.Revision(fmt.Sprintf("r%d", uint16(r))) }
+func (r revision) text() store.Revision { return store.Revision("r" + strconv.Itoa(int(r))) }
+
+// revisionOf reads a revision's text; one that no store issued is 0, which
+// matches nothing.
+func revisionOf(text store.Revision) revision {
+	n, err := strconv.ParseUint(strings.TrimPrefix(string(text), "r"), 10, 16)
+	if err != nil {
+		return 0
+	}
+	return revision(n)
+}
 
 // valueID names a secret; 0 is none, and any other is the one that the
 // operation before it in number wrote.
 type valueID uint8
 
-func (v valueID) text() string { return fmt.Sprintf("v%d", v) }
+func (v valueID) text() string { return "v" + strconv.Itoa(int(v)) }
+
+// valueIDOf reads a value's text; 0 is one that is none of the values.
+func valueIDOf(text string) valueID {
+	digits, ok := strings.CutPrefix(text, "v")
+	n, err := strconv.ParseUint(digits, 10, 8)
+	if !ok || err != nil {
+		return 0
+	}
+	return valueID(n)
+}
 
 // item is what stands in a slot.
 type item struct {
@@ -47,6 +69,7 @@ type item struct {
 // items numbers the contents met so far. The number of a content never changes.
 type items struct {
 	all   []item
+	told  []*store.Item // what a program is told of an item, once one was
 	index map[item]itemID
 	lists []listing
 	names map[listing]uint16
@@ -91,7 +114,7 @@ func (t *items) encode(i store.Item, rev revision) itemID {
 	}
 	m := item{record: record, rev: rev, marked: i.Record.Kind == store.KindMarker,
 		gen0: i.Record.Present() && i.Record.Generation == 0}
-	if _, err := fmt.Sscanf(text, "v%d", &m.value); err != nil {
+	if m.value = valueIDOf(text); m.value == 0 {
 		m.opaque, m.allDone = text, strings.Contains(text, `"complete":true`)
 	}
 	m.marker = m.marked && text == ""
@@ -100,7 +123,19 @@ func (t *items) encode(i store.Item, rev revision) itemID {
 
 // decode turns an item into what a program gets.
 func (t *items) decode(id itemID) store.Item {
-	m := t.all[id]
+	for len(t.told) < len(t.all) {
+		t.told = append(t.told, nil)
+	}
+	if t.told[id] == nil {
+		i := t.read(t.all[id])
+		t.told[id] = &i
+	}
+	i := *t.told[id]
+	i.Record.Sources = slices.Clone(i.Record.Sources) // each reader's own
+	return i
+}
+
+func (t *items) read(m item) store.Item {
 	r, err := store.ParseRecord(m.record)
 	if err != nil {
 		panic(fmt.Sprintf("explorer: %v", err))

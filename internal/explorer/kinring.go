@@ -18,7 +18,7 @@ type capability struct {
 var capabilities = []capability{
 	{name: "vault-like", keying: true},
 	{name: "keychain-like"},
-	{name: "emulated", keying: true, emulated: true},
+	{name: "emulated", emulated: true},
 }
 
 // policy is a named policy.
@@ -31,8 +31,8 @@ type policy struct {
 // kinring returns the real engine as a subject.
 func kinring(c capability, pol policy, sources int) *subject {
 	return &subject{
-		name:    "kinring, " + pol.name + ", " + c.name + ", " + [...]string{"no source", "one source", "two sources"}[sources],
-		sources: sources, emulated: c.emulated,
+		name:   "kinring, " + pol.name + ", " + c.name + ", " + [...]string{"no source", "one source", "two sources"}[sources],
+		policy: pol.name, class: c.name, sources: sources, emulated: c.emulated,
 		adopts:     pol.Adopt == coexist.Auto || pol.Adopt == coexist.OnRejection,
 		propagates: pol.OlderSignout == coexist.SignoutPropagate,
 		dual:       pol.Writes == coexist.DualWrite,
@@ -138,13 +138,8 @@ func (e engine) list() result {
 }
 
 // valueOf reads a value's number.
-func valueOf(v store.Value) valueID {
-	var n valueID
-	for _, c := range v.Bytes() {
-		if c >= '0' && c <= '9' {
-			n = n*10 + valueID(c-'0')
-		}
-	}
+func valueOf(v store.Value) (n valueID) {
+	v.View(func(b []byte) { n = valueIDOf(string(b)) })
 	return n
 }
 

@@ -27,7 +27,7 @@ type lease struct {
 	p           *process
 	slot        uint8
 	interrupted bool
-	released    bool
+	over        bool
 }
 
 func (l *lease) Interrupted() bool { return l.interrupted }
@@ -37,12 +37,16 @@ func (l *lease) Interrupted() bool { return l.interrupted }
 
 func (l *lease) Begin() error { return l.tell(verbBegin) }
 
-func (l *lease) Release() error {
-	if l.released {
+func (l *lease) Release() error { return l.end(verbRelease) }
+
+func (l *lease) Leave() error { return l.end(verbLeave) }
+
+func (l *lease) end(v verb) error {
+	if l.over {
 		return nil
 	}
-	l.released = true
-	return l.tell(verbRelease)
+	l.over = true
+	return l.tell(v)
 }
 
 func (l *lease) tell(v verb) error {

@@ -63,9 +63,19 @@ func (m *memo) start(f code) *routine {
 				panic(caught)
 			}
 		}()
+		roomy()
 		f(p)
 	})
 	return r
+}
+
+// roomy makes a new stack as large as an engine needs, at once and while there
+// is nothing on it to move.
+//
+//go:noinline
+func roomy() byte {
+	var frame [24 << 10]byte
+	return frame[len(frame)-1]
 }
 
 // root returns the first node of a program, which name tells apart from others.

@@ -64,6 +64,7 @@ var mutants = []mutant{
 	{"prune.go", "return out, failed.err()", "return out, failed.cause"},
 	{"update.go", "u.lease.Interrupted(); current.Interrupted {", "false; current.Interrupted {"},
 	{"update.go", "func(a store.Agreement) bool { return mirrors && a.Kind == store.Held })", "func(store.Agreement) bool { return false })"},
+	{"update.go", "drop:  u.lease.Leave,", "drop:  u.lease.Release,"},
 	{"update.go", "return agreed(u.printer, u.key, u.sources(u.key), u.seen) }", "return u.glance(ctx, u.printer, u.key) }"},
 }
 

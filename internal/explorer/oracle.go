@@ -159,7 +159,7 @@ func (o *oracle) lands(s *state, op int, c call, was itemID) finding {
 		st.seen |= landed
 	}
 	if o.ops[op].kind == opUpdate && c.store == shared && o.effect(op, c) {
-		st.stored = 1
+		st.update |= stored
 	}
 	for i := range s.ops {
 		if s.ops[i].phase == running && o.ops[i].kind == opList {
@@ -258,19 +258,22 @@ func (o *oracle) beforeValue(s *state, w int, v valueID) bool {
 
 // uses judges that an Update's function is given a value (I11).
 func (o *oracle) uses(s *state, op int, c call) finding {
-	if c.told != (s.ops[op].seen&inherits != 0) {
-		return finding{11, "it is not told, or wrongly told, that the Update before it died in its function"}
+	switch {
+	case s.notes&owed != 0 && !c.told:
+		return finding{11, "it is not told that an Update before it made something from its value that may not be stored"}
+	case c.told && s.ops[op].seen&inherits == 0:
+		return finding{11, "it is told of an Update that died, and there was none"}
 	}
+	if c.told {
+		s.notes &^= owed
+	}
+	s.ops[op].used = c.value
+	s.ops[op].update |= ran
 	for k := range s.ops {
-		if k == op || c.value == 0 || s.ops[k].used != c.value || s.ops[k].stored == 0 {
+		if k == op || c.value == 0 || s.ops[k].used != c.value || s.ops[k].update&stored == 0 {
 			continue
 		}
-		// A limit of the rules: a result whose write is unknown to its own program,
-		// and which that gave up, may land after the next Update has read the key.
-		if s.ops[k].phase == ended && s.ops[k].class == resultUnknown {
-			continue
-		}
-		// Who is told that the Update before died knows that its value may be used up.
+		// Who is told knows that its value may be used up.
 		if !c.told && !o.writtenAgain(s, c.value, k) {
 			return finding{11, "it makes a value from one that another Update has already replaced"}
 		}
@@ -418,8 +421,18 @@ func (o *oracle) signedOutSince(s *state, origin int) bool {
 	return false
 }
 
+// settles notes how an Update came to its end. If its function ran and the result
+// has not been seen in the shared store, whoever comes next may be given a value
+// that is used up.
+func (o *oracle) settles(s *state, op int) {
+	if made := s.ops[op].update; made&ran != 0 && made&stored == 0 {
+		s.notes |= owed
+	}
+}
+
 // dies notes that an operation ends without an answer.
 func (o *oracle) dies(s *state, op int) {
+	o.settles(s, op)
 	st := &s.ops[op]
 	st.phase, st.class, st.seen = ended, resultNone, 0
 }
@@ -430,6 +443,7 @@ func (o *oracle) ends(s *state, op int, r result) finding {
 		o.begins(s, op)
 	}
 	f := o.judge(s, op, r)
+	o.settles(s, op)
 	st := &s.ops[op]
 	st.phase, st.class, st.seen = ended, r.class, uint16(r.done)
 	return f

@@ -122,6 +122,7 @@ func (x *search) begin() state {
 		}
 		at += len(p.ops)
 	}
+	x.tidy(&s)
 	for i := range s.nodes {
 		s.nodes[i] = -1
 	}
@@ -218,6 +219,7 @@ func (x *search) take(i uint32, st step) {
 func (x *search) settle(i uint32, s *state, st step, f finding) {
 	x.tally.Steps++
 	if f.promise == 0 {
+		x.tidy(s)
 		x.table.add(s, origin{i, st}, x.table.ways[i])
 		return
 	}

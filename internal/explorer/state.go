@@ -26,17 +26,16 @@ type state struct {
 	legacy  [maxLegacy]itemID
 	flights [maxFlights]flightID // in order, empty ones first
 	ops     [maxOps]opState
-	fence   uint8    // of an emulated store: what the visible item was written with
-	highest uint8    // and the highest that was given out
-	dead    uint8    // programs, by bit
-	faults  uint8    // how many have happened
-	leases  [2]uint8 // the program that has the lease on the key and the one that has the turn, plus one
-	noted   uint8    // 1 while an Update's function runs, or its program died in it
+	ranks   [slots]rank // of an emulated store: what readers of each slot see
+	dead    uint8       // programs, by bit
+	faults  uint8       // how many have happened
+	leases  [2]uint8    // the program that has the lease on the key and the one that has the turn, plus one
+	notes   uint8       // the note beside the lease, and what the oracle knows of it
 	_       [pad]byte
 }
 
 // pad fills the state up to a multiple of its alignment.
-const pad = (4 - (slots*2+maxLegacy*2+maxFlights*2+maxOps*8+7)%4) % 4
+const pad = (4 - (slots*3+maxLegacy*2+maxFlights*2+maxOps*8+5)%4) % 4
 
 // holds reports whether a program has a lease.
 func (s *state) holds(a uint8) bool { return s.leases[0] == a+1 || s.leases[1] == a+1 }
@@ -48,8 +47,21 @@ type opState struct {
 	phase  phase
 	class  resultClass
 	used   valueID // of an Update: what its function was given
-	stored uint8   // of an Update: 1 once its result has stood in the shared store
+	update uint8   // of an Update: how far it came
 }
+
+// Bits of a state's notes.
+const (
+	noted = 1 << iota // an Update began, and nobody took the note away
+	owed              // the next function has to be told that its value may be used up
+)
+
+// How far an Update came, by bit.
+const (
+	began  = 1 << iota // it left the note
+	ran                // its function has made something from its value
+	stored             // that has stood in the shared store
+)
 
 type phase uint8
 
@@ -70,10 +82,10 @@ type flightID uint16
 
 // flight is a write that its program no longer waits for.
 type flight struct {
-	call  call
-	op    uint8
-	fence uint8
-	died  bool // its program died with it
+	call call
+	op   uint8
+	rank rank
+	died bool // its program died with it
 }
 
 // flights numbers the writes on their way that were met.

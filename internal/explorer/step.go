@@ -30,7 +30,7 @@ func (m mishap) possible(c call, holds bool) bool {
 	case dies:
 		return holds
 	}
-	return c.verb != verbRelease
+	return c.verb != verbRelease && c.verb != verbLeave
 }
 
 // outcome is what a mishap tells the program.
@@ -72,7 +72,7 @@ func (m *model) perform(s *state, op int, c call) (answer, finding) {
 	if c.verb == verbDelete && *at == 0 {
 		return reply(ansAbsent, 0), finding{}
 	}
-	return reply(ansDone, 0), m.write(s, op, c, m.reserve(s, c))
+	return reply(ansDone, 0), m.write(s, op, c, m.rank(s, op, c))
 }
 
 // The leases: the one on the key, and the turn to write to legacy sources.
@@ -86,22 +86,23 @@ func (m *model) lease(s *state, op int, c call) (answer, finding) {
 	switch c.verb {
 	case verbHold:
 		s.leases[c.slot] = programOf(op) + 1
-		if c.slot == theTurn || s.noted == 0 {
+		if c.slot == theTurn || s.notes&noted == 0 {
 			return reply(ansHeld, 0), finding{}
 		}
 		s.ops[op].seen |= inherits
 		return reply(ansHeld, 1), finding{}
 	case verbBegin:
-		s.noted = 1
+		s.notes |= noted
+		s.ops[op].update |= began
 	case verbRelease:
 		s.leases[c.slot] = 0
-		if c.slot == theLease {
-			s.noted = 0
+		if c.slot == theLease && s.ops[op].update&began != 0 {
+			s.notes &^= noted
 		}
+	case verbLeave:
+		s.leases[c.slot] = 0
 	case verbChange:
-		f := m.uses(s, op, c)
-		s.ops[op].used = c.value
-		return reply(ansDone, 0), f
+		return reply(ansDone, 0), m.uses(s, op, c)
 	}
 	return reply(ansDone, 0), finding{}
 }
@@ -132,36 +133,16 @@ func (m *model) holds(at itemID, c call) bool {
 	return true
 }
 
-// An emulated store numbers the writes that it lets pass, before it makes them.
-// What is read is the write with the highest number, but any other goes before a
-// backfill.
-const noBackfill = 0x80
-
-// reserve numbers a write to an emulated store.
-func (m *model) reserve(s *state, c call) uint8 {
-	switch {
-	case !m.emulated || c.store != shared || c.slot != mainSlot || c.verb != verbPut:
-		return 0
-	case c.cond == condAny:
-		return max(s.fence, noBackfill) // a foreign write has no number, and is no backfill
-	}
-	s.highest++
-	if m.items.all[c.item].gen0 {
-		return s.highest
-	}
-	return noBackfill | s.highest
-}
-
 // write lets a write take effect.
-func (m *model) write(s *state, op int, c call, fence uint8) finding {
+func (m *model) write(s *state, op int, c call, r rank) finding {
 	at := s.slot(c.store, c.slot)
 	was := *at
 	*at = c.item
 	if c.verb == verbPut && c.keeps && was != 0 {
 		*at = m.keep(c.item, was)
 	}
-	if c.store == shared && c.slot == mainSlot {
-		s.fence = fence
+	if c.store == shared {
+		s.ranks[c.slot] = r
 	}
 	return m.lands(s, op, c, was)
 }
@@ -172,29 +153,4 @@ func (m *model) keep(value, was itemID) itemID {
 	old := m.items.all[was]
 	i.record, i.gen0, i.marked = old.record, old.gen0, old.marked
 	return m.items.id(i)
-}
-
-// land lets a write that was on its way arrive. A native store judges its
-// condition now; an emulated one has judged it and lets the higher generation
-// win.
-func (m *model) land(s *state, w flight) finding {
-	at := *s.slot(w.call.store, w.call.slot)
-	fenced := m.emulated && w.call.store == shared && w.call.slot == mainSlot
-	switch {
-	case fenced && at != 0 && w.fence <= s.fence:
-		return finding{}
-	case !fenced && !m.holds(at, w.call), w.call.verb == verbDelete && at == 0:
-		return finding{}
-	}
-	return m.write(s, int(w.op), w.call, w.fence)
-}
-
-// depart puts a write on its way. A store that judges conditions itself, before
-// it writes, may refuse it instead.
-func (m *model) depart(s *state, op int, c call, died bool) bool {
-	fenced := m.emulated && c.store == shared && c.slot == mainSlot
-	if fenced && !m.holds(s.shared[mainSlot], c) {
-		return false
-	}
-	return s.launch(m.flights.id(flight{call: c, op: uint8(op), fence: m.reserve(s, c), died: died}))
 }

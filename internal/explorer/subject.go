@@ -9,6 +9,8 @@ import (
 // subject is what is tried: rules, a policy, and the stores that they work on.
 type subject struct {
 	name     string
+	policy   string // its name; the seeds have none
+	class    string // of shared store
 	sources  int
 	emulated bool // the shared store has no conditional writes of its own
 	plain    bool // it keeps no records and knows no programs out of reach

@@ -12,6 +12,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 
 	"github.com/kinring/kinring/internal/durable"
 	"github.com/kinring/kinring/internal/filelock"
@@ -33,6 +35,7 @@ type Lease struct {
 	lock        *filelock.Lock
 	note        string
 	interrupted bool
+	began       bool
 }
 
 // Hold takes the lease on a key, and waits for it as long as the context lives.
@@ -55,10 +58,26 @@ func (l Leases) Hold(ctx context.Context, key store.Key) (*Lease, error) {
 	return held, nil
 }
 
-// name is the same for every program and says nothing about the key.
-func (l Leases) name(key store.Key) string {
+// DefaultDir is where the locks of stores are that are no file. It depends on the
+// user alone and not on HOME or TMPDIR, because programs of one family may run
+// with different ones. Others can make it first, but then it is theirs and
+// refused.
+func DefaultDir() string {
+	if runtime.GOOS == "windows" {
+		if dir, err := os.UserCacheDir(); err == nil {
+			return filepath.Join(dir, "kinring", "locks")
+		}
+	}
+	return filepath.Join("/var/tmp", "kinring-"+strconv.Itoa(os.Getuid()))
+}
+
+func (l Leases) name(key store.Key) string { return FileName(l.Store, key) }
+
+// FileName names a key of a store in a directory of locks. It is the same for
+// every program and says nothing about the key.
+func FileName(identity string, key store.Key) string {
 	h := sha256.New()
-	for _, part := range []string{l.Store, key.Service, key.Account} {
+	for _, part := range []string{identity, key.Service, key.Account} {
 		var size [4]byte
 		binary.BigEndian.PutUint32(size[:], uint32(len(part)))
 		h.Write(size[:])
@@ -67,20 +86,29 @@ func (l Leases) name(key store.Key) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// Interrupted reports whether the holder before ended between Begin and Release.
+// Interrupted reports whether the holder before ended between Begin and Release,
+// or left the note on purpose.
 func (l *Lease) Interrupted() bool { return l.interrupted }
 
-// Begin leaves the note that Release removes.
+// Begin makes the note that Release removes.
 func (l *Lease) Begin() error {
 	f, err := os.OpenFile(l.note, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return failure("make", l.note, err)
 	}
+	l.began = true
 	return f.Close()
 }
 
-// Release removes the note and gives the lease back.
+// Leave gives the lease back and leaves the note as it is.
+func (l *Lease) Leave() error { return l.lock.Unlock() }
+
+// Release gives the lease back. It removes the note if this holder began: who
+// came and went without running anything has told nobody of it.
 func (l *Lease) Release() error {
+	if !l.began {
+		return l.Leave()
+	}
 	err := os.Remove(l.note)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
@@ -90,10 +118,6 @@ func (l *Lease) Release() error {
 	}
 	return errors.Join(err, l.lock.Unlock())
 }
-
-// Abandon gives the lease back and leaves the note where it is, as if this process
-// had ended: the next holder is told.
-func (l *Lease) Abandon() error { return l.lock.Unlock() }
 
 func failure(op, path string, err error) error {
 	return &store.Error{Class: store.ErrDenied, Op: op, Store: path, Err: err,

@@ -77,6 +77,36 @@ func TestInterruption(t *testing.T) {
 	}
 }
 
+// TestNoteOutlivesWhoDidNotBegin (I11): a holder that ran nothing told nobody, and
+// one that leaves the note wants the next one to be told.
+func TestNoteOutlivesWhoDidNotBegin(t *testing.T) {
+	l := Leases{Dir: t.TempDir(), Store: "x"}
+	first := hold(t, l, one)
+	if err := errors.Join(first.Begin(), first.Leave()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		idle := hold(t, l, one)
+		if !idle.Interrupted() {
+			t.Error("the note is gone, and nobody began since")
+		}
+		if err := idle.Release(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := hold(t, l, one)
+	if err := errors.Join(told.Begin(), told.Release()); err != nil || !told.Interrupted() {
+		t.Errorf("interrupted %v, %v", told.Interrupted(), err)
+	}
+	last := hold(t, l, one)
+	if last.Interrupted() {
+		t.Error("told again")
+	}
+	if err := last.Release(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestFilesArePrivateAndSayNothing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "locks")
 	l := Leases{Dir: dir, Store: "x"}

@@ -1,4 +1,4 @@
-package authjson
+package codexlock
 
 import (
 	"context"
@@ -15,9 +15,9 @@ import (
 func TestLocksAreHeldBriefly(t *testing.T) {
 	const codexGivesUp = 5 * time.Second
 	dir := t.TempDir()
-	locks := loginLockFiles(dir, filepath.Join(dir, loginFile))
+	locks := Login(dir, filepath.Join(dir, "auth.json"))
 	called := false
-	err := withLocks(t.Context(), locks, func(ctx context.Context) error {
+	err := With(t.Context(), locks, func(ctx context.Context) error {
 		called = true
 		until, limited := ctx.Deadline()
 		if !limited || time.Until(until) >= codexGivesUp {

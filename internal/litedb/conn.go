@@ -1,4 +1,7 @@
-package vault
+// Package litedb speaks to SQLite, for what keeps secrets in such files. It waits
+// for locks itself, as long as the caller's context lives: SQLite's own waiting
+// would not see the context.
+package litedb
 
 import (
 	"context"
@@ -6,20 +9,19 @@ import (
 	"errors"
 	"io"
 
-	"github.com/kinring/kinring/store"
 	"modernc.org/sqlite"
 )
 
 // background is what SQLite is called with: its calls are short and local, what
-// they might wait for is waited for in patiently, and a call that is broken off
+// they might wait for is waited for in Patiently, and a call that is broken off
 // in its middle would leave the outcome of a write unknown.
 var background = context.Background()
 
-// conn is one connection with its statements. It is used by one goroutine at a
+// Conn is one connection with its statements. It is used by one goroutine at a
 // time. It speaks to the driver itself, because database/sql keeps connections
 // open, and opens new ones, by rules of its own: here it is a matter of
 // correctness which connections a process has.
-type conn struct {
+type Conn struct {
 	c     driver.Conn
 	stmts map[string]statement // by their text
 }
@@ -31,32 +33,24 @@ type statement interface {
 	driver.StmtQueryContext
 }
 
-// openConn opens a connection to a vault.
-func openConn(path string, how access) (*conn, error) {
-	n, err := dial(path, how)
-	if err != nil || how != accessWrite {
-		return n, err
-	}
-	// A quiet reader needs the companions and may make nothing, so they stay in
-	// place when the last connection closes.
-	if _, err := n.c.(sqlite.FileControl).FileControlPersistWAL("main", 1); err != nil {
-		n.close()
-		return nil, err
-	}
-	return n, nil
-}
-
-// dial opens a connection as it is.
-func dial(path string, how access) (*conn, error) {
-	c, err := (&sqlite.Driver{}).Open(dsn(path, how))
+// Open opens a connection to a file at an Address.
+func Open(address string) (*Conn, error) {
+	c, err := (&sqlite.Driver{}).Open(address)
 	if err != nil {
 		return nil, err
 	}
-	return &conn{c: c, stmts: map[string]statement{}}, nil
+	return &Conn{c: c, stmts: map[string]statement{}}, nil
 }
 
-// close ends the statements first: SQLite does not let go of its files before.
-func (n *conn) close() error {
+// PersistWAL keeps the companions of a file with a write-ahead log in place when
+// its last connection closes.
+func (n *Conn) PersistWAL() error {
+	_, err := n.c.(sqlite.FileControl).FileControlPersistWAL("main", 1)
+	return err
+}
+
+// Close ends the statements first: SQLite does not let go of its files before.
+func (n *Conn) Close() error {
 	var errs []error
 	for _, s := range n.stmts {
 		errs = append(errs, s.Close())
@@ -66,7 +60,7 @@ func (n *conn) close() error {
 
 // prepared returns a statement, prepared at its first use: before that nobody
 // knows whether the file has the tables of this format.
-func (n *conn) prepared(query string) (statement, error) {
+func (n *Conn) prepared(query string) (statement, error) {
 	if s, ok := n.stmts[query]; ok {
 		return s, nil
 	}
@@ -87,15 +81,15 @@ func named(args []any) []driver.NamedValue {
 	return out
 }
 
-// script runs statements that are run once.
-func (n *conn) script(query string, args ...any) error {
+// Script runs statements that are run once.
+func (n *Conn) Script(query string, args ...any) error {
 	_, err := n.c.(driver.ExecerContext).ExecContext(background, query, named(args))
 	return err
 }
 
-// exec runs a statement that is run again and again. Its arguments are what the
+// Exec runs a statement that is run again and again. Its arguments are what the
 // driver takes as they are: int64 and []byte.
-func (n *conn) exec(query string, args ...any) error {
+func (n *Conn) Exec(query string, args ...any) error {
 	s, err := n.prepared(query)
 	if err != nil {
 		return err
@@ -104,8 +98,8 @@ func (n *conn) exec(query string, args ...any) error {
 	return err
 }
 
-// query runs a statement and calls f with every row of its result.
-func (n *conn) query(query string, args []any, f func(columns) error) error {
+// Query runs a statement and calls f with every row of its result.
+func (n *Conn) Query(query string, args []any, f func(Columns) error) error {
 	s, err := n.prepared(query)
 	if err != nil {
 		return err
@@ -114,7 +108,7 @@ func (n *conn) query(query string, args []any, f func(columns) error) error {
 	if err != nil {
 		return err
 	}
-	into := make(columns, len(rows.Columns()))
+	into := make(Columns, len(rows.Columns()))
 	for err == nil {
 		if err = rows.Next(into); err == nil {
 			err = f(into)
@@ -129,14 +123,15 @@ func (n *conn) query(query string, args []any, f func(columns) error) error {
 	return err
 }
 
-// columns is one row of a result.
-type columns []driver.Value
+// Columns is one row of a result.
+type Columns []driver.Value
 
 // errType is the error for a value of a type that its column cannot have. The
 // same bytes as text, say, would not be found by a search for a blob.
-var errType = &store.Error{Class: store.ErrCorrupt, Detail: "the vault's file is damaged: a column has another type", Remedy: restoring}
+var errType = errors.New("a column has another type")
 
-func (c columns) blob(i int) ([]byte, error) {
+// Blob returns the bytes of a column.
+func (c Columns) Blob(i int) ([]byte, error) {
 	b, ok := c[i].([]byte)
 	if !ok {
 		return nil, errType
@@ -144,7 +139,8 @@ func (c columns) blob(i int) ([]byte, error) {
 	return b, nil
 }
 
-func (c columns) integer(i int) (int64, error) {
+// Integer returns the number in a column.
+func (c Columns) Integer(i int) (int64, error) {
 	n, ok := c[i].(int64)
 	if !ok {
 		return 0, errType
@@ -152,23 +148,23 @@ func (c columns) integer(i int) (int64, error) {
 	return n, nil
 }
 
-// number returns the integer that a PRAGMA gives.
-func (n *conn) number(pragma string) (int64, error) {
+// Number returns the integer that a PRAGMA gives.
+func (n *Conn) Number(pragma string) (int64, error) {
 	var number int64
-	err := n.query("PRAGMA "+pragma, nil, func(c columns) (err error) {
-		number, err = c.integer(0)
+	err := n.Query("PRAGMA "+pragma, nil, func(c Columns) (err error) {
+		number, err = c.Integer(0)
 		return err
 	})
 	return number, err
 }
 
-// transaction runs f on one snapshot of the vault.
-func (n *conn) transaction(f func() error) error {
-	if err := n.exec("BEGIN"); err != nil {
+// Transaction runs f on one snapshot of the file.
+func (n *Conn) Transaction(f func() error) error {
+	if err := n.Exec("BEGIN"); err != nil {
 		return err
 	}
 	err := f()
-	if rollback := n.exec("ROLLBACK"); err == nil {
+	if rollback := n.Exec("ROLLBACK"); err == nil {
 		err = rollback
 	}
 	return err

@@ -1,4 +1,4 @@
-package authjson
+package jsontext
 
 import (
 	"bytes"
@@ -11,14 +11,14 @@ import (
 // errNoCanonical says that a text has no canonical form that is surely its own.
 var errNoCanonical = errors.New("no canonical form")
 
-// canonical returns the form of a value that fingerprints are made from: its
+// Canonical returns the form of a value that fingerprints are made from: its
 // JSON without white space, names sorted, numbers digit for digit. Codex writes
 // one login indented to its file and compact to a keyring, and older builds
 // order the fields in another way. What is not JSON, or cannot be told apart
 // once it is decoded (a name given twice, half a surrogate pair), is returned as
 // it is.
-func canonical(value []byte) []byte {
-	if !utf8.Valid(value) || tooDeep(value) || !json.Valid(value) {
+func Canonical(value []byte) []byte {
+	if !utf8.Valid(value) || TooDeep(value) || !json.Valid(value) {
 		return value
 	}
 	d := json.NewDecoder(bytes.NewReader(value))
