@@ -98,6 +98,7 @@ func (r *Ring) openShared() error {
 		driver: r.driver,
 		family: r.storeFamily(),
 		choice: choice{dir: r.stateDir, family: r.family.Name, replace: r.switchStore},
+		broker: r.broker,
 	}
 	return nil
 }
