@@ -66,7 +66,7 @@ func (o *oracle) supersededBy(s *state, w, g int, truth bool) finding {
 	if s.ops[w].phase == ended && s.ops[w].class == resultFailed {
 		return finding{9, "it returns the value of a write that was said not to have happened"}
 	}
-	if !o.ops[w].reach && s.ops[w].phase == ended && s.ops[w].class != resultOK {
+	if !o.ops[w].reach && s.ops[w].phase == ended && o.unknown(s, w) {
 		return finding{} // it could not announce its write to legacy, which may land at any time
 	}
 	for k := range s.ops {
@@ -75,7 +75,7 @@ func (o *oracle) supersededBy(s *state, w, g int, truth bool) finding {
 		case k == w || !between || o.tookLegacySince(s, k):
 		case o.ops[k].kind == opDelete && (s.ops[k].class == resultOK || truth && o.ops[g].reach && o.marked(s, k)):
 			return finding{2, "it returns a value that was deleted before"}
-		case !truth || !o.ops[g].reach || o.rejectedSince(s, k):
+		case !truth || !o.ops[g].reach || o.rejectedSince(s, k, g):
 		case (o.ops[k].kind == opSet || o.ops[k].kind == opUpdate) && o.marked(s, k):
 			return finding{10, "it returns a value as the truth that was replaced before"}
 		}
@@ -87,13 +87,32 @@ func (o *oracle) supersededBy(s *state, w, g int, truth bool) finding {
 // value is to stand.
 func (o *oracle) tookLegacySince(s *state, k int) bool { return o.ranSince(s, opTakeLegacy, k) }
 
-// rejectedSince reports whether a server refused a value since, so that one that
-// an older build wrote before may stand in its place.
-func (o *oracle) rejectedSince(s *state, k int) bool { return o.ranSince(s, opRejected, k) }
+// rejectedSince reports whether a server refused what k wrote, or what came after
+// it, so that a value from before may stand in its place: to who was told by the
+// server, or since it was put there.
+func (o *oracle) rejectedSince(s *state, k, g int) bool {
+	for r := range s.ops {
+		if o.ops[r].kind != opRejected || s.ops[k].before&(1<<r) != 0 || r != g && s.ops[r].update&stored == 0 {
+			continue
+		}
+		if refused := s.ops[r-1].used; refused == o.ops[k].value || o.beforeValue(s, k, refused) {
+			return true
+		}
+	}
+	return false
+}
 
+// unknown reports whether an operation left something on its way, as far as it
+// could tell itself.
+func (o *oracle) unknown(s *state, k int) bool {
+	return s.ops[k].class == resultUnknown || s.ops[k].class == resultNone
+}
+
+// ranSince reports whether an operation of a kind wrote the shared store and had
+// not ended before k began.
 func (o *oracle) ranSince(s *state, kind opKind, k int) bool {
 	for r := range s.ops {
-		if o.ops[r].kind == kind && s.ops[r].phase != idle && s.ops[k].before&(1<<r) == 0 {
+		if o.ops[r].kind == kind && s.ops[r].update&stored != 0 && s.ops[k].before&(1<<r) == 0 {
 			return true
 		}
 	}
@@ -152,7 +171,7 @@ func (o *oracle) excused(s *state, w int) bool {
 			continue
 		}
 		since := s.ops[w].before&(1<<k) == 0
-		late := st.class != resultOK // a part of it may be on its way
+		late := st.class != resultOK && st.class != resultFailed // a part of it may be on its way
 		switch o.ops[k].kind {
 		case opDelete:
 			// A new sign-in after a deletion counts only if the deletion knew what
@@ -193,9 +212,6 @@ func (o *oracle) defenceless(w int) bool {
 
 // judgeDelete judges that what a Delete says it has deleted is gone.
 func (o *oracle) judgeDelete(s *state, op int, r result) finding {
-	if o.tookLegacySince(s, op) || o.mirrorLate(s) {
-		return finding{}
-	}
 	done := r.done
 	if r.class == resultOK {
 		done = 1<<(1+maxLegacy) - 1
@@ -208,7 +224,11 @@ func (o *oracle) judgeDelete(s *state, op int, r result) finding {
 		if id == 0 || o.items.all[id].marker {
 			continue
 		}
-		if o.wholeBefore(s, o.items.all[id].value, op) {
+		v := o.items.all[id].value
+		if at == shared && o.tookLegacySince(s, op) || at != shared && o.mirrorLate(s, v) {
+			continue
+		}
+		if o.wholeBefore(s, v, op) {
 			return finding{2, "it says that it deleted from " + storeName(at) + ", which still holds what was there"}
 		}
 	}
@@ -253,7 +273,7 @@ func (o *oracle) judgeOlderValue(s *state, op int, r result) finding {
 }
 
 func (o *oracle) deletedHere(s *state, w, g int) finding {
-	if o.mirrorLate(s) {
+	if o.mirrorLate(s, o.ops[w].value) {
 		return finding{}
 	}
 	for k := range s.ops {
@@ -265,13 +285,13 @@ func (o *oracle) deletedHere(s *state, w, g int) finding {
 	return finding{}
 }
 
-// mirrorLate reports whether a write to legacy may be on its way from an
-// operation that did not end well. Nobody can fence off that, but new builds know
-// it when they see it.
-func (o *oracle) mirrorLate(s *state) bool {
+// mirrorLate reports whether a write of the value to legacy may be on its way, or
+// was, from an operation that did not end well. Nobody can fence off that, but new
+// builds know it when they see it.
+func (o *oracle) mirrorLate(s *state, v valueID) bool {
 	for k := range s.ops {
 		switch kind := o.ops[k].kind; {
-		case kind != opRollback && kind != opTakeShared && (kind == opOlderSet || !o.toLegacy(k)):
+		case kind != opRollback && kind != opTakeShared && (kind == opOlderSet || !o.toLegacy(k) || o.ops[k].value != v):
 		case s.ops[k].phase == ended && s.ops[k].class != resultOK, s.ops[k].phase == running && s.ops[k].seen&troubled != 0:
 			return true
 		}
@@ -306,7 +326,7 @@ func (o *oracle) removed(s *state, w int) bool {
 		case kind == opDelete && (since || s.ops[k].class != resultOK):
 			// The older build cannot fence off a deletion that is still on its way.
 			return true
-		case kind == opPrune && since, kind == opTakeLegacy, kind == opTakeShared:
+		case kind == opPrune && since, kind == opTakeShared:
 			return true
 		}
 	}
