@@ -2,10 +2,6 @@ package kinring
 
 import (
 	"context"
-	"os"
-	"path/filepath"
-	"runtime"
-	"strconv"
 
 	"github.com/kinring/kinring/coexist"
 	"github.com/kinring/kinring/internal/lease"
@@ -32,7 +28,7 @@ func (l leases) Hold(ctx context.Context, key store.Key) (coexist.Lease, error) 
 	if !info.Capabilities.Persistent {
 		return noLease{}, nil
 	}
-	dir := defaultLockDir()
+	dir := lease.DefaultDir()
 	if d, ok := opened.(lockDirer); ok {
 		dir = d.LockDir()
 	}
@@ -45,15 +41,3 @@ func (noLease) Interrupted() bool { return false }
 func (noLease) Begin() error      { return nil }
 func (noLease) Release() error    { return nil }
 func (noLease) Leave() error      { return nil }
-
-// defaultLockDir depends on the user alone and not on HOME or TMPDIR, because
-// programs of one family may run with different ones. Others can make it first,
-// but then it is theirs and refused.
-func defaultLockDir() string {
-	if runtime.GOOS == "windows" {
-		if dir, err := os.UserCacheDir(); err == nil {
-			return filepath.Join(dir, "kinring", "locks")
-		}
-	}
-	return filepath.Join("/var/tmp", "kinring-"+strconv.Itoa(os.Getuid()))
-}

@@ -22,6 +22,8 @@ type (
 	Provenance = coexist.Provenance
 	// Revision is opaque and unique for each write of a key.
 	Revision = store.Revision
+	// Interaction says whether a call may ask a person for permission.
+	Interaction = store.Interaction
 	// Notice tells of something that an operation met and that did not fail it.
 	Notice = coexist.Notice
 	// KeyStatus is how one key stands in all stores.
@@ -37,6 +39,13 @@ const (
 	FromFallback = coexist.FromFallback
 	Unverified   = coexist.Unverified
 	FromEnv      = coexist.FromEnv
+)
+
+// Whether a call may ask a person.
+const (
+	IfAttended = store.IfAttended
+	Never      = store.Never
+	Always     = store.Always
 )
 
 // Builtin returns the profile of a family that kinring knows, such as "codex".

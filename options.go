@@ -10,6 +10,10 @@ import (
 // DefaultBudget is how long an operation may take where nobody is asked.
 const DefaultBudget = 2 * time.Second
 
+// AskingBudget is how long an operation may take where a person may be asked:
+// people are slow.
+const AskingBudget = 2 * time.Minute
+
 // DefaultStore is the kind of store that Open uses if no option names one: the
 // embedded vault.
 const DefaultStore = "vault"
@@ -19,8 +23,11 @@ type Option func(*settings)
 
 type settings struct {
 	driver      store.Driver
+	development store.Driver
 	kind        string
 	budget      time.Duration
+	asking      time.Duration
+	interaction store.Interaction
 	logger      *slog.Logger
 	notify      func(Notice)
 	stateDir    string
@@ -37,6 +44,14 @@ func WithStoreKind(kind string) Option { return func(s *settings) { s.kind = kin
 // WithBudget limits how long an operation may take whose context has no
 // deadline. The default is DefaultBudget; 0 means no limit.
 func WithBudget(d time.Duration) Option { return func(s *settings) { s.budget = d } }
+
+// WithAskingBudget is WithBudget for operations in which a store may ask a
+// person. The default is AskingBudget.
+func WithAskingBudget(d time.Duration) Option { return func(s *settings) { s.asking = d } }
+
+// WithInteraction says whether stores may ask a person for permission. The
+// default is IfAttended. store.WithInteraction says it for one call.
+func WithInteraction(i Interaction) Option { return func(s *settings) { s.interaction = i } }
 
 // WithLogger makes a ring log what it notices. Neither values nor whole account
 // names are logged. The default logs nothing.

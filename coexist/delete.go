@@ -31,6 +31,7 @@ type deletion struct {
 	key     store.Key
 	printer *printer
 	seen    []sighting
+	before  store.Record // of what the marker replaced
 	marker  store.Item
 	existed bool
 	gone    []string // sources that are known to hold nothing any more
@@ -94,8 +95,8 @@ func (e *Engine) finish(ctx context.Context, p *printer, key store.Key, marker s
 	}
 	d := &deletion{key: key, printer: p, marker: marker}
 	for _, src := range e.sources(key) {
-		s := e.look(ctx, src, key)
 		then := p.recall(marker.Record, src.Name)
+		s := e.look(ctx, src, key).beside(then)
 		switch {
 		case s.inactive:
 		case s.err != nil:
@@ -156,6 +157,7 @@ func (e *Engine) tryMark(ctx context.Context, d *deletion) error {
 		return err
 	}
 	existed := !absent && !isMarker(over)
+	d.before = over.Record
 	err = e.putMarker(ctx, d, over, absent)
 	d.existed = d.existed || existed && err == nil
 	return err
@@ -211,6 +213,9 @@ func (e *Engine) mark(ctx context.Context, p *printer, key store.Key, over store
 		if s.err != nil || s.present {
 			return false, s.err
 		}
+		if s.passed != nil {
+			return false, nil
+		}
 		seen = append(seen, s)
 	}
 	_, err := e.writeMarker(ctx, key, over.Record.Generation+1, p,
@@ -230,7 +235,7 @@ func (e *Engine) lookAll(ctx context.Context, key store.Key) []sighting {
 // read: that it is unreadable does not mean that it holds nothing.
 func (e *Engine) deleteLegacy(ctx context.Context, d *deletion) {
 	for _, s := range d.seen {
-		if !s.inactive {
+		if s = s.beside(d.printer.recall(d.before, s.source.Name)); !s.inactive || s.hides() {
 			d.remove(ctx, s, store.Any())
 		}
 	}

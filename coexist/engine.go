@@ -47,6 +47,10 @@ type Source struct {
 	// Active reports whether the older build, as it is configured now, uses the
 	// source; nil means always. An error means that nobody can tell.
 	Active func(context.Context) (bool, error)
+	// PassesOver reports whether the older build, as it is configured now, goes on
+	// to the next source when it cannot read this one; nil means that it never
+	// does.
+	PassesOver func(context.Context) (bool, error)
 	// Stamp returns a text that changes whenever the source's value under the key
 	// may have changed, without reading the value; nil means that there is none.
 	Stamp func(context.Context, store.Key) (string, error)

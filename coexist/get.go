@@ -214,6 +214,7 @@ func (e *Engine) afterMarker(ctx context.Context, key store.Key, marker store.It
 // key was deleted. A source whose state at deletion is not known never counts:
 // what it holds may be the deleted value itself.
 func (e *Engine) newSignIn(ctx context.Context, p *printer, key store.Key, r store.Record) (sighting, error) {
+	var unread error // of a source that the older build passes over, and may sign in at
 	for _, src := range e.sources(key) {
 		then := p.recall(r, src.Name)
 		if then.Kind == store.Unknown {
@@ -226,8 +227,11 @@ func (e *Engine) newSignIn(ctx context.Context, p *printer, key store.Key, r sto
 		if s.present && p.changed(key, s, then) {
 			return s, nil
 		}
+		if unread == nil {
+			unread = s.passed
+		}
 	}
-	return sighting{}, nil
+	return sighting{}, unread
 }
 
 // changed reports whether a sighting of a value differs from what was known of

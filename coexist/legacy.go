@@ -16,6 +16,17 @@ type sighting struct {
 	value    store.Value
 	revision store.Revision
 	err      error // why it could not be told
+	passed   error // why the older build passes over the source, which is then inactive
+}
+
+// beside returns the sighting beside what the record says of the source. One
+// that held the key then and cannot be read now is not passed over: the older
+// build will come back to what is there.
+func (s sighting) beside(then store.Agreement) sighting {
+	if s.passed != nil && then.Kind == store.Held {
+		s.inactive, s.err = false, s.passed
+	}
+	return s
 }
 
 // look reads one key from one source. A value that cannot be one of this key is
@@ -37,7 +48,32 @@ func (e *Engine) look(ctx context.Context, src Source, key store.Key) sighting {
 		err = e.check(key, item.Value)
 	}
 	s.present, s.value, s.revision, s.err = err == nil, item.Value, item.Revision, store.At(err, "", src.Name, key)
+	if src.passesOver(ctx, s.err) {
+		s.inactive, s.passed, s.err = true, s.err, nil
+	}
 	return s
+}
+
+// hides reports whether a source that is passed over may hold something all the
+// same: it is there, and only cannot be read.
+func (s sighting) hides() bool {
+	return s.passed != nil && !errors.Is(s.passed, store.ErrUnavailable)
+}
+
+// passesOver reports whether the older build goes on to the next source after
+// this failure. It would wait for what is slow, and so does a failure that came
+// from the caller's own patience say nothing of the source.
+func (src Source) passesOver(ctx context.Context, err error) bool {
+	switch store.ClassOf(err) {
+	case store.ErrLocked, store.ErrDenied, store.ErrUnavailable, store.ErrAmbiguous, store.ErrCorrupt:
+	default:
+		return false
+	}
+	if src.PassesOver == nil {
+		return false
+	}
+	passes, failed := src.PassesOver(ctx)
+	return passes && failed == nil
 }
 
 // check refuses a value that the profile says cannot be one of this key.
@@ -63,8 +99,11 @@ func (e *Engine) sources(key store.Key) []Source {
 
 // first returns what the older build itself would read: the first source, in
 // its order, that holds the key. A source that cannot be read ends the search,
-// because the value behind it would be the one. seen holds every look made.
+// because the value behind it would be the one; one that the older build passes
+// over keeps the answer from being that there is nothing. seen holds every look
+// made.
 func (e *Engine) first(ctx context.Context, key store.Key) (found sighting, seen []sighting, err error) {
+	err = &store.Error{Class: store.ErrNotFound}
 	for _, src := range e.sources(key) {
 		s := e.look(ctx, src, key)
 		if s.err != nil {
@@ -74,8 +113,11 @@ func (e *Engine) first(ctx context.Context, key store.Key) (found sighting, seen
 		if s.present {
 			return s, seen, nil
 		}
+		if s.passed != nil && errors.Is(err, store.ErrNotFound) {
+			err = s.passed
+		}
 	}
-	return sighting{}, seen, &store.Error{Class: store.ErrNotFound}
+	return sighting{}, seen, err
 }
 
 // agreed turns looks into a record's agreements for all sources of the key.

@@ -96,6 +96,9 @@ func (l *lister) legacy(ctx context.Context, src Source) {
 	for _, entry := range entries {
 		l.add(entry.Key, src)
 	}
+	if errors.Is(err, store.ErrUnavailable) && src.passesOver(ctx, err) {
+		return // there is none where this program runs
+	}
 	l.account(src.Name, err)
 }
 

@@ -40,7 +40,7 @@ func (e *Engine) compareWith(ctx context.Context, src Source, key store.Key, ite
 	if then.Kind == store.Unknown {
 		return Reading{}, false, nil
 	}
-	switch s := e.look(ctx, src, key); {
+	switch s := e.look(ctx, src, key).beside(then); {
 	case s.err != nil:
 		return e.doubtful(key, item, s), true, nil
 	case s.inactive:

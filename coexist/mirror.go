@@ -13,7 +13,7 @@ import (
 // the value now and those that do not.
 func (e *Engine) mirror(ctx context.Context, p *printer, key store.Key, item store.Item) (done []sighting, failed parts) {
 	for _, src := range e.sources(key) {
-		s := e.look(ctx, src, key)
+		s := e.look(ctx, src, key).beside(p.recall(item.Record, src.Name))
 		if s.err == nil && !s.present {
 			continue // the older build is signed out there, or never was in
 		}

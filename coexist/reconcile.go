@@ -136,11 +136,11 @@ func (e *Engine) takeLegacy(ctx context.Context, p *printer, key store.Key, item
 func (e *Engine) reconcileByPolicy(ctx context.Context, p *printer, key store.Key, item store.Item) error {
 	var agree []sighting
 	for _, src := range e.sources(key) {
-		s := e.look(ctx, src, key)
+		then := p.recall(item.Record, src.Name)
+		s := e.look(ctx, src, key).beside(then)
 		if s.err != nil {
 			return s.err
 		}
-		then := p.recall(item.Record, src.Name)
 		switch {
 		case s.present && sameValue(s, item.Value):
 			agree = append(agree, s)

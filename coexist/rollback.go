@@ -2,7 +2,7 @@ package coexist
 
 import (
 	"context"
-	"errors"
+	"slices"
 
 	"github.com/kinring/kinring/store"
 )
@@ -117,7 +117,7 @@ func (e *Engine) firstActive(ctx context.Context, key store.Key) (sighting, erro
 	if err == nil {
 		return found, nil
 	}
-	if !errors.Is(err, store.ErrNotFound) {
+	if found.err != nil || slices.ContainsFunc(seen, sighting.hides) {
 		return found, err
 	}
 	for _, s := range seen {

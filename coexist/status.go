@@ -3,6 +3,7 @@ package coexist
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/kinring/kinring/store"
 )
@@ -79,15 +80,18 @@ func (e *Engine) status(ctx context.Context, interactive bool, key store.Key) Ke
 		p = &printer{}
 	}
 	c := comparison{e, p, key, item, st.Shared}
-	var all []facts
+	var all, passed []facts
 	for _, src := range e.sources(key) {
 		s, f := c.source(ctx, interactive, src)
 		st.Legacy = append(st.Legacy, s)
-		if !s.Inactive {
+		switch {
+		case !s.Inactive:
 			all = append(all, f)
+		case s.Err != nil:
+			passed = append(passed, f)
 		}
 	}
-	st.conclude(all)
+	st.conclude(append(all, missed(passed, all)...))
 	return st
 }
 
@@ -137,6 +141,9 @@ func (c comparison) source(ctx context.Context, interactive bool, src Source) (S
 		st.State, st.Err = s.state(), s.err
 	}
 	st.Inactive = s.inactive
+	if s.passed != nil {
+		st.State, st.Err = stateOf(s.passed), s.passed
+	}
 	f := facts{shared: c.shared, legacy: st.State, then: then.Kind}
 	c.compare(s, then, &f)
 	st.EqualsShared, st.EqualsAgreed, st.Verdict = f.equal, f.legacyAgreed, f.verdict()
@@ -185,6 +192,26 @@ func sameValue(s sighting, ours store.Value) bool {
 		return w
 	}
 	return canonical(s.value).Equal(canonical(ours))
+}
+
+// missed returns the sources that the older build passes over and that may yet
+// hold what matters: those that did when both last agreed; else those that are
+// there and cannot be read, unless the older build has another value to go by;
+// and where there is no value at all, also those that are not there for this
+// program.
+func missed(passed, used []facts) []facts {
+	holds := slices.ContainsFunc(used, func(f facts) bool { return f.legacy == StateValue })
+	return slices.DeleteFunc(passed, func(f facts) bool {
+		switch {
+		case f.then == store.Held:
+			return false
+		case f.shared == StateMarker:
+			return f.then == store.Unknown // then nothing there counts as a new sign-in
+		case f.shared == StateValue && f.legacy == StateUnavailable:
+			return true
+		}
+		return holds
+	})
 }
 
 // conclude draws the key's verdict from those of its sources in use.

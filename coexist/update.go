@@ -206,7 +206,7 @@ func (u *update) held(ctx context.Context) (Current, error) {
 // been used up.
 func (u *update) followOlder(ctx context.Context) error {
 	for _, src := range u.sources(u.key) {
-		s := u.look(ctx, src, u.key)
+		s := u.look(ctx, src, u.key).beside(u.printer.recall(u.item.Record, src.Name))
 		if s.err != nil {
 			if u.Traits(u.key).Rotates {
 				return s.err
@@ -339,11 +339,11 @@ func (e *Engine) rejected(ctx context.Context, key store.Key, revision store.Rev
 		return Reading{}, err
 	}
 	for _, src := range e.sources(key) {
-		s := e.look(ctx, src, key)
+		then := p.recall(item.Record, src.Name)
+		s := e.look(ctx, src, key).beside(then)
 		if s.err != nil {
 			return e.doubtful(key, item, s), nil
 		}
-		then := p.recall(item.Record, src.Name)
 		switch p.judge(key, item, s, then) {
 		case olderAlone, bothWrote:
 			// The shared value is known to be worth nothing, so even where both wrote

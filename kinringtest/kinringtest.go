@@ -99,7 +99,7 @@ func (d *driver) confine() {
 	}
 	var legacy []kinring.Legacy
 	for i, l := range d.profile.Legacy {
-		legacy = append(legacy, kinring.Legacy{Layout: folderLayout, Name: l.SourceName(), Keys: l.Keys, Path: d.folder(i)})
+		legacy = append(legacy, kinring.Legacy{Layout: folderLayout, Name: l.SourceName(), OS: l.OS, Keys: l.Keys, Path: d.folder(i)})
 	}
 	d.profile.Vars, d.profile.Legacy = vars, legacy
 }

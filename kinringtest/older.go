@@ -2,6 +2,7 @@ package kinringtest
 
 import (
 	"errors"
+	"runtime"
 
 	"github.com/kinring/kinring"
 	"github.com/kinring/kinring/store"
@@ -74,7 +75,7 @@ func (o *Older) open(name string) (store.Store, store.Key) {
 	key, err := o.ring.Family().Key(name)
 	o.must("name", err)
 	for i, l := range o.driver.profile.Legacy {
-		if (o.source == "" || o.source == l.SourceName()) && o.ring.Family().Serves(l, key) {
+		if (o.source == "" || o.source == l.SourceName()) && l.On(runtime.GOOS) && o.ring.Family().Serves(l, key) {
 			return newFolder(l.SourceName(), o.driver.folder(i)), key
 		}
 	}

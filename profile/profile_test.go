@@ -15,6 +15,7 @@ import (
 // here is an environment without symbolic links.
 func here(vars map[string]string) Environment {
 	return Environment{
+		OS:       "linux",
 		Getenv:   func(name string) string { return vars[name] },
 		HomeDir:  func() (string, error) { return "/home/alice", nil },
 		Realpath: func(p string) (string, error) { return p, nil },
@@ -176,6 +177,17 @@ func TestParse(t *testing.T) {
 		{"reserved source", head + "[[legacy]]\nlayout = \"shared\"\n", "the name is taken"},
 		{"source twice", head + "[[legacy]]\nlayout = \"l\"\n[[legacy]]\nlayout = \"l\"\n", "two sources have this name"},
 		{"long source", head + "[[legacy]]\nlayout = \"abcdefghijklm\"\n", "not a source name"},
+		{"bad place", head + "[vars.a]\nplaces = [\"linux:\"]\n", "is no place"},
+		{"bad escape", head + "[[key]]\nalias = \"a\"\naccount = \"a\"\nescape = \"xml\"\n", "\"xml\" is unknown"},
+		{"option's variable", head + "[[legacy]]\nlayout = \"l\"\noptions = { a = \"{b}\" }\n", "{b} is not a variable"},
+		{"bad system", head + "[[legacy]]\nlayout = \"l\"\nos = [\"macos\"]\n", "\"macos\" is unknown"},
+		{"bad team", head + "team = \"TEAM\"\n", "not a team identifier"},
+		{"wildcard group", head + "team = \"ABCDE12345\"\ngroup = \"*\"\n", "not the name of an access group"},
+		{"unexpanded group", head + "group = \"$(TeamIdentifierPrefix)x\"\n", "not the name of an access group"},
+		{"team in the group", head + "team = \"ABCDE12345\"\ngroup = \"ABCDE12345.x\"\n", "begins with the team"},
+		{"bad fallback", head + "group_fallback = \"any\"\n", "\"any\" is unknown"},
+		{"fallback beside a group", head + "group = \"x\"\ngroup_fallback = \"first-entitled\"\n", "a group is named too"},
+		{"bad development store", head + "development = \"keychain\"\n", "\"keychain\" is unknown"},
 		{"bad form", head + "[vars.a]\nenv = \"A\"\nform = \"md5\"\n", "\"md5\" is unknown"},
 		{"empty var", head + "[vars.a]\nform = \"path\"\n", "neither env nor default"},
 	}
@@ -192,6 +204,33 @@ func TestParse(t *testing.T) {
 	}
 	if _, err := Parse("x.toml", make([]byte, MaxFile+1)); !errors.Is(err, store.ErrTooLarge) {
 		t.Errorf("a huge file: %v", err)
+	}
+}
+
+// TestSystems: a source of another system is not there, and does not count.
+func TestSystems(t *testing.T) {
+	p := Profile{Name: "x", Service: "s", Keys: map[string]Key{"a": {Account: "a"}}, Legacy: []Legacy{
+		{Layout: "mac", Name: "keyring", OS: []string{"darwin"}}, {Layout: "bus", Name: "keyring", OS: []string{"linux"}},
+		{Layout: "file"}, {Layout: "two", OS: []string{"darwin", "windows"}}, {Layout: "three", OS: []string{"linux"}},
+	}}
+	for system, want := range map[string]string{"darwin": "mac file two", "linux": "bus file three", "windows": "file two", "freebsd": "file"} {
+		env := here(nil)
+		env.OS = system
+		f, err := p.Resolve(env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, l := range f.Legacy {
+			got = append(got, l.Layout)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %q, want %q", system, got, want)
+		}
+	}
+	p.Legacy = append(p.Legacy, Legacy{Layout: "four", OS: []string{"darwin"}})
+	if err := p.Check(); !errors.Is(err, store.ErrInvalid) || !strings.Contains(err.Error(), "4 sources") {
+		t.Errorf("four sources on one system: %v", err)
 	}
 }
 

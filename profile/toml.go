@@ -23,7 +23,12 @@ type document struct {
 	Group   string
 	Service string
 	Share   []string
-	Policy  struct {
+
+	ServiceFrom   string `toml:"service_from"`
+	GroupFallback string `toml:"group_fallback"`
+	Development   string
+
+	Policy struct {
 		Preset       string
 		Reads        coexist.Reads
 		Writes       coexist.Writes
@@ -35,8 +40,8 @@ type document struct {
 	}
 	Vars map[string]Var
 	Key  []struct {
-		Alias, Account, Service, Value, Env string
-		Rotates                             bool
+		Alias, Account, Service, Value, Env, Escape string
+		Rotates                                     bool
 	}
 	Legacy []Legacy
 }
@@ -68,13 +73,14 @@ func Parse(file string, data []byte) (Profile, error) {
 func (d document) profile() (Profile, error) {
 	p := Profile{
 		Name: d.Name, Team: d.Team, Group: d.Group, Service: d.Service, Share: d.Share,
+		GroupFallback: d.GroupFallback, Development: d.Development, ServiceFrom: d.ServiceFrom,
 		Policy: Policy(d.Policy), Vars: d.Vars, Keys: map[string]Key{}, Legacy: d.Legacy,
 	}
 	for _, k := range d.Key {
 		if _, twice := p.Keys[k.Alias]; twice {
 			return p, invalid(fmt.Sprintf("key %q", k.Alias), "two keys have this alias", "give one of them another alias")
 		}
-		p.Keys[k.Alias] = Key{Account: k.Account, Service: k.Service, Value: k.Value, Rotates: k.Rotates, Env: k.Env}
+		p.Keys[k.Alias] = Key{Account: k.Account, Service: k.Service, Value: k.Value, Rotates: k.Rotates, Env: k.Env, Escape: k.Escape}
 	}
 	return p, nil
 }

@@ -12,6 +12,9 @@ type Family struct {
 	Service string // of a bare key
 	Team    string // Apple team
 	Group   string // access group without the team
+	// FirstGroup allows the first access group that the program is entitled to
+	// where Group is empty.
+	FirstGroup bool
 }
 
 // Driver opens one kind of shared store. A program links the drivers it wants
@@ -43,11 +46,21 @@ type SourceConfig struct {
 	// Service is the service of the keys that the profile assigns to the source.
 	// A layout whose own format knows no services files its keys under it.
 	Service string
+	// Services are those of all keys that the profile assigns to the source, for a
+	// layout that keeps the service with each key.
+	Services []string
 	// Vars are the profile's variables, resolved: paths absolute and real.
 	Vars map[string]string
+	// Options are what the profile says to the layout beyond that, with variables
+	// resolved. A layout refuses options that it does not know.
+	Options map[string]string
 	// Keys are the keys that the profile assigns to this source. A layout that
 	// holds one secret serves exactly these; one that holds many may serve more.
 	Keys []SourceKey
+	// Attributes and Label describe items of a keyring, with {service} and {account}
+	// for the key's, for the layout that leaves that to the profile.
+	Attributes map[string]string
+	Label      string
 }
 
 // Layout opens legacy sources of one kind: stores in the layout that an older

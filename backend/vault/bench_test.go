@@ -58,24 +58,24 @@ func newFull(b *testing.B, items int) *vaultStore {
 	b.Helper()
 	s := openVault(b, newVault(b))
 	err := s.file.write(b.Context(), func(n *conn) error {
-		if err := n.exec("BEGIN IMMEDIATE"); err != nil {
+		if err := n.Exec("BEGIN IMMEDIATE"); err != nil {
 			return err
 		}
 		var sum census
 		for i := range items {
-			r, err := s.sealer.sealRow(benchKey(i), store.Item{Value: store.NewValue(benchValue)})
+			r, err := s.sealer().sealRow(benchKey(i), store.Item{Value: store.NewValue(benchValue)})
 			if err != nil {
 				return err
 			}
-			sum.add(s.sealer, r)
+			sum.add(s.sealer(), r)
 			if err := n.put(r); err != nil {
 				return err
 			}
 		}
-		if err := n.setCensus(s.sealer.sealCensus(sum)); err != nil {
+		if err := n.setCensus(s.sealer().sealCensus(sum)); err != nil {
 			return err
 		}
-		return n.exec("COMMIT")
+		return n.Exec("COMMIT")
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -61,7 +61,7 @@ func hold(t testing.TB, s store.Store) (release func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := other.exec("BEGIN IMMEDIATE"); err != nil {
+	if err := other.Exec("BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)
 	}
 	for range maxReaders {
@@ -71,10 +71,10 @@ func hold(t testing.TB, s store.Store) (release func()) {
 		for range maxReaders {
 			<-f.slots
 		}
-		if err := other.exec("ROLLBACK"); err != nil {
+		if err := other.Exec("ROLLBACK"); err != nil {
 			t.Error(err)
 		}
-		if err := other.close(); err != nil {
+		if err := other.Close(); err != nil {
 			t.Error(err)
 		}
 	}
@@ -95,10 +95,10 @@ func sqlExec(t testing.TB, path, query string, args ...any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.script(query, args...); err != nil {
+	if err := n.Script(query, args...); err != nil {
 		t.Error(err)
 	}
-	if err := n.close(); err != nil {
+	if err := n.Close(); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -227,7 +227,7 @@ func checkIntegrity(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = n.query("PRAGMA integrity_check", nil, func(c columns) error {
+	err = n.Query("PRAGMA integrity_check", nil, func(c columns) error {
 		if c[0] != "ok" {
 			t.Errorf("%v", c[0])
 		}
@@ -236,7 +236,7 @@ func checkIntegrity(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.close(); err != nil {
+	if err := n.Close(); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,11 +22,11 @@ func Create(ctx context.Context, options Options) error {
 
 // build is what tests make cheaper.
 type build struct {
-	cost     cost
+	cost     cost // zero: calibrated
 	pageSize int
 }
 
-var defaultBuild = build{cost: defaultCost, pageSize: 4096}
+var defaultBuild = build{pageSize: 4096}
 
 func create(ctx context.Context, options Options, b build) error {
 	path, err := resolve(options.Path)
@@ -35,12 +36,19 @@ func create(ctx context.Context, options Options, b build) error {
 	if err := checkNew(ctx, path, options.Keys); err != nil {
 		return err
 	}
+	cipher := cmp.Or(options.Cipher, DefaultCipher())
+	if err := checkCipher(cipher); err != nil {
+		return err
+	}
 	if err := durable.MkdirAll(filepath.Dir(path)); err != nil {
+		return err
+	}
+	if err := checkFileSystem(filepath.Dir(path)); err != nil {
 		return err
 	}
 	vaultKey := randomBytes(keySize)
 	defer clear(vaultKey)
-	h, err := newHeader(ctx, options.Keys, vaultKey, b.cost)
+	h, err := newHeader(ctx, cipher, options.Keys, vaultKey, b.cost)
 	if err != nil {
 		return err
 	}
@@ -80,11 +88,22 @@ func taken(path string, err error) error {
 		Remedy: "use it, move it away, or name another path"}
 }
 
+// checkCipher refuses a cipher that is not known, or that this process may not
+// use, before anything is made.
+func checkCipher(name string) error {
+	if _, known := suites[name]; !known {
+		return &store.Error{Class: store.ErrInvalid, Detail: fmt.Sprintf("there is no cipher %q", name),
+			Remedy: "use " + CipherXChaCha + " or " + CipherAESGCM}
+	}
+	_, err := newCipher(name, make([]byte, keySize))
+	return err
+}
+
 // newHeader makes a header with a slot for each source.
-func newHeader(ctx context.Context, sources []KeySource, vaultKey []byte, c cost) (header, error) {
-	h := header{Format: format, Vault: randomBytes(vaultIDSize), Suite: suiteXChaCha}
+func newHeader(ctx context.Context, cipher string, sources []KeySource, vaultKey []byte, c cost) (header, error) {
+	h := header{Format: format, Vault: randomBytes(vaultIDSize), Suite: cipher}
 	for i, source := range sources {
-		secret, err := source.read(ctx)
+		secret, err := source.fresh(ctx, h.Vault)
 		if err != nil {
 			return h, err
 		}
@@ -133,7 +152,7 @@ func write(path string, h header, vaultKey []byte, pageSize int) error {
 	if err != nil {
 		return translate(err)
 	}
-	return translate(errors.Join(fill(n, h, vaultKey, pageSize), n.close()))
+	return translate(errors.Join(fill(n, h, vaultKey, pageSize), n.Close()))
 }
 
 func fill(n *conn, h header, vaultKey []byte, pageSize int) error {
@@ -151,18 +170,18 @@ func fill(n *conn, h header, vaultKey []byte, pageSize int) error {
 		"PRAGMA journal_mode = WAL",
 		"BEGIN IMMEDIATE",
 		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
-		fmt.Sprintf("PRAGMA user_version = %d", format),
+		fmt.Sprintf("PRAGMA user_version = %d", h.Format),
 		schema,
 	} {
-		if err := n.script(statement); err != nil {
+		if err := n.Script(statement); err != nil {
 			return err
 		}
 	}
-	if err := n.exec("INSERT INTO header (one, body, mac) VALUES (1, ?, ?)", body, mac(s.header, body)); err != nil {
+	if err := n.Exec("INSERT INTO header (one, body, mac) VALUES (1, ?, ?)", body, mac(s.header, body)); err != nil {
 		return err
 	}
-	if err := n.exec("INSERT INTO state (one, box) VALUES (1, ?)", s.sealCensus(census{})); err != nil {
+	if err := n.Exec("INSERT INTO state (one, box) VALUES (1, ?)", s.sealCensus(census{})); err != nil {
 		return err
 	}
-	return n.exec("COMMIT")
+	return n.Exec("COMMIT")
 }

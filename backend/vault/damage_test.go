@@ -253,7 +253,7 @@ func TestTampering(t *testing.T) {
 			s := openVault(t, path)
 			mustPut(t, s, "a", sentinel)
 			mustPut(t, s, "b", sentinel)
-			a, b := s.sealer.id(key("a")), s.sealer.id(key("b"))
+			a, b := s.sealer().id(key("a")), s.sealer().id(key("b"))
 			mustClose(t, s)
 			sqlExec(t, path, bind(tt.change, a, b))
 			checkTampered(t, path, "a", tt.get)

@@ -110,7 +110,7 @@ func (f *file) readOnce(ctx context.Context, use func(*conn) error) error {
 	var own *store.Error
 	if err != nil && !errors.As(err, &own) {
 		// Whatever SQLite thinks of this connection now, the next use gets a new one.
-		_ = n.close()
+		_ = n.Close()
 		return err
 	}
 	f.putReader(n)
@@ -158,7 +158,7 @@ func (f *file) closeReaders() error {
 	defer f.idleMu.Unlock()
 	var errs []error
 	for _, n := range f.idle {
-		errs = append(errs, n.close())
+		errs = append(errs, n.Close())
 	}
 	f.idle = nil
 	return errors.Join(errs...)
@@ -171,7 +171,7 @@ func (f *file) closeWriter() error {
 	}
 	w := f.writer
 	f.writer = nil
-	return w.close()
+	return w.Close()
 }
 
 // write calls use with the writing connection, one caller at a time.

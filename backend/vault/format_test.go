@@ -2,8 +2,11 @@ package vault
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/hmac"
+	"crypto/pbkdf2"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/base64"
@@ -23,10 +26,13 @@ import (
 // decoder reads a vault as docs/FORMATS.md describes it. It shares no code with
 // the package, so that neither can change without the other.
 type decoder struct {
-	t        *testing.T
-	db       *sql.DB
-	vaultID  []byte
-	vaultKey []byte
+	t            *testing.T
+	db           *sql.DB
+	version      int
+	suite        string
+	vaultID      []byte
+	vaultKey     []byte
+	fingerprints []byte // the box of format 2
 }
 
 // documented is one item as the decoder found it.
@@ -65,13 +71,40 @@ func (d *decoder) derived(info string) []byte {
 	return key
 }
 
-func (d *decoder) open(key, box, aad []byte) []byte {
+// cipher returns the suite's cipher and the size of its nonce.
+func (d *decoder) cipher(key []byte) (cipher.AEAD, int) {
 	d.t.Helper()
-	aead, err := chacha20poly1305.NewX(key)
+	if d.suite == "xchacha20poly1305" {
+		aead, err := chacha20poly1305.NewX(key)
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		return aead, 24
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil || d.suite != "aes256gcm" {
+		d.t.Fatalf("suite %s: %v", d.suite, err)
+	}
+	aead, err := cipher.NewGCM(block)
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	plain, err := aead.Open(nil, box[:24], box[24:], aad)
+	return aead, 12
+}
+
+// fingerprintKey is derived in format 1, and kept in the header in format 2.
+func (d *decoder) fingerprintKey() []byte {
+	if d.version == 1 {
+		return d.derived("kinring vault 1 fingerprints")
+	}
+	return d.open(d.derived("kinring vault 2 fingerprints "+d.suite), d.fingerprints,
+		parts([]byte("kinring vault 2 fingerprints"), d.vaultID))
+}
+
+func (d *decoder) open(key, box, aad []byte) []byte {
+	d.t.Helper()
+	aead, nonce := d.cipher(key)
+	plain, err := aead.Open(nil, box[:nonce], box[nonce:], aad)
 	if err != nil {
 		d.t.Fatalf("a box of %d bytes: %v", len(box), err)
 	}
@@ -116,13 +149,13 @@ func decode(t *testing.T, path string, slotKey func(slot map[string]any, salt []
 }
 
 func (d *decoder) numbers() {
-	var id, version int
+	var id int
 	var mode string
 	d.query("PRAGMA application_id", &id)
-	d.query("PRAGMA user_version", &version)
+	d.query("PRAGMA user_version", &d.version)
 	d.query("PRAGMA journal_mode", &mode)
-	if id != 1263695409 || version != 1 || mode != "wal" {
-		d.t.Errorf("application id %d, version %d, journal %s", id, version, mode)
+	if id != 1263695409 || d.version != 1 && d.version != 2 || mode != "wal" {
+		d.t.Errorf("application id %d, version %d, journal %s", id, d.version, mode)
 	}
 	var schema string
 	d.query("SELECT group_concat(sql || ';', char(10)) FROM sqlite_schema", &schema)
@@ -145,14 +178,16 @@ func (d *decoder) header(slotKey func(slot map[string]any, salt []byte) []byte) 
 		Vault  []byte
 		Suite  string
 		Slots  []map[string]any
+
+		Fingerprints []byte
 	}
 	if err := json.Unmarshal(body, &h); err != nil {
 		d.t.Fatal(err)
 	}
-	if h.Format != 1 || h.Suite != "xchacha20poly1305" || len(h.Vault) != 16 || len(h.Slots) == 0 {
+	if int(h.Format) != d.version || len(h.Vault) != 16 || len(h.Slots) == 0 || (h.Fingerprints != nil) != (d.version == 2) {
 		d.t.Fatalf("header %+v", h)
 	}
-	d.vaultID = h.Vault
+	d.suite, d.vaultID, d.fingerprints = h.Suite, h.Vault, h.Fingerprints
 	for _, slot := range h.Slots {
 		d.slot(slot, slotKey)
 	}
@@ -167,7 +202,11 @@ func (d *decoder) slot(s map[string]any, slotKey func(slot map[string]any, salt 
 	fields := slices.Sorted(maps.Keys(s))
 	want := []string{"box", "id", "kdf", "kind", "salt"}
 	var cost [3]int64
-	if s["kdf"] == "argon2id" {
+	switch s["kdf"] {
+	case "pbkdf2-hmac-sha256":
+		want = []string{"box", "id", "kdf", "kind", "salt", "time"}
+		cost[0] = int64(s["time"].(float64))
+	case "argon2id":
 		want = []string{"box", "id", "kdf", "kind", "memory_kib", "salt", "threads", "time"}
 		cost = [3]int64{int64(s["time"].(float64)), int64(s["memory_kib"].(float64)), int64(s["threads"].(float64))}
 	}
@@ -175,10 +214,10 @@ func (d *decoder) slot(s map[string]any, slotKey func(slot map[string]any, salt 
 		d.t.Fatalf("the slot's fields are %v, want %v", fields, want)
 	}
 	salt, box := d.binary(s["salt"]), d.binary(s["box"])
-	if len(salt) != 16 || len(box) != 24+32+16 {
+	if nonce := map[string]int{"xchacha20poly1305": 24, "aes256gcm": 12}[d.suite]; len(salt) != 16 || len(box) != nonce+32+16 {
 		d.t.Fatalf("salt of %d bytes, box of %d", len(salt), len(box))
 	}
-	aad := parts([]byte("kinring vault 1 slot"), d.vaultID, []byte("xchacha20poly1305"), u64(int64(s["id"].(float64))),
+	aad := parts([]byte("kinring vault 1 slot"), d.vaultID, []byte(d.suite), u64(int64(s["id"].(float64))),
 		[]byte(s["kind"].(string)), []byte(s["kdf"].(string)), salt, u64(cost[0]), u64(cost[1]), u64(cost[2]))
 	key := d.open(slotKey(s, salt), box, aad)
 	if d.vaultKey != nil && !bytes.Equal(key, d.vaultKey) {
@@ -223,9 +262,9 @@ func (d *decoder) item(i *documented, id, meta, value []byte) {
 	aad := func(label string) []byte {
 		return parts([]byte(label), d.vaultID, id, i.revision, u64(i.generation), u64(i.kind))
 	}
-	names := d.split(d.open(d.derived("kinring vault 1 meta xchacha20poly1305"), meta, aad("kinring vault 1 meta")), 3)
+	names := d.split(d.open(d.derived("kinring vault 1 meta "+d.suite), meta, aad("kinring vault 1 meta")), 3)
 	i.service, i.account, i.record = names[0], names[1], names[2]
-	i.value = string(d.open(d.derived("kinring vault 1 value xchacha20poly1305"), value, aad("kinring vault 1 value")))
+	i.value = string(d.open(d.derived("kinring vault 1 value "+d.suite), value, aad("kinring vault 1 value")))
 	if !bytes.Equal(id, d.id(i)) || len(i.revision) != 16 {
 		d.t.Errorf("%s/%s: the address or the revision is not as documented", i.service, i.account)
 	}
@@ -239,7 +278,7 @@ func (d *decoder) state(items []documented) {
 	d.t.Helper()
 	var box []byte
 	d.query("SELECT box FROM state WHERE one = 1", &box)
-	plain := d.open(d.derived("kinring vault 1 state xchacha20poly1305"), box,
+	plain := d.open(d.derived("kinring vault 1 state "+d.suite), box,
 		parts([]byte("kinring vault 1 state"), d.vaultID))
 	want := make([]byte, 40)
 	binary.BigEndian.PutUint64(want, uint64(len(items)))
@@ -256,7 +295,14 @@ func (d *decoder) state(items []documented) {
 // slotKeys gives the keys of slots from a key file's text and a passphrase.
 func slotKeys(t *testing.T, keyFile, passphrase string) func(map[string]any, []byte) []byte {
 	return func(s map[string]any, salt []byte) []byte {
-		if s["kind"] == "passphrase" {
+		switch {
+		case s["kdf"] == "pbkdf2-hmac-sha256":
+			key, err := pbkdf2.Key(sha256.New, passphrase, salt, int(s["time"].(float64)), 32)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return key
+		case s["kind"] == "passphrase":
 			return argon2.IDKey([]byte(passphrase), salt, uint32(s["time"].(float64)),
 				uint32(s["memory_kib"].(float64)), uint8(s["threads"].(float64)), 32)
 		}
@@ -274,11 +320,18 @@ func slotKeys(t *testing.T, keyFile, passphrase string) func(map[string]any, []b
 }
 
 func TestFreshVaultIsAsDocumented(t *testing.T) {
+	for _, cipher := range []string{CipherXChaCha, CipherAESGCM} {
+		t.Run(cipher, func(t *testing.T) { freshIsAsDocumented(t, cipher) })
+	}
+}
+
+func freshIsAsDocumented(t *testing.T, cipher string) {
 	path := t.TempDir() + "/vault.db"
 	if err := GenerateKeyFile(t.Context(), DefaultKeyFile(path)); err != nil {
 		t.Fatal(err)
 	}
 	o := options(path)
+	o.Cipher = cipher
 	o.Keys = append(o.Keys, phrase(sentinel))
 	if err := Create(t.Context(), o); err != nil {
 		t.Fatal(err)
@@ -309,7 +362,7 @@ func TestFreshVaultIsAsDocumented(t *testing.T) {
 	}
 	mustClose(t, s)
 	d, items := decode(t, path, slotKeys(t, string(keyFile), sentinel))
-	if !bytes.Equal(fingerprints, d.derived("kinring vault 1 fingerprints")) {
+	if !bytes.Equal(fingerprints, d.fingerprintKey()) {
 		t.Error("the fingerprint key is not as documented")
 	}
 	slices.SortFunc(items, func(a, b documented) int { return strings.Compare(a.account, b.account) })

@@ -9,7 +9,7 @@ import (
 
 // fuzzSealer has a key that the fuzzer knows nothing of.
 func fuzzSealer(f *testing.F) *sealer {
-	s, err := newSealer(bytes.Repeat([]byte{7}, keySize), bytes.Repeat([]byte{9}, vaultIDSize), suiteXChaCha)
+	s, err := newSealer(bytes.Repeat([]byte{7}, keySize), bytes.Repeat([]byte{9}, vaultIDSize), CipherXChaCha)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func FuzzSlot(f *testing.F) {
 	f.Add("keyfile", uint64(1), []byte("salt"), make([]byte, 72))
 	f.Add("keyfile", uint64(0), []byte{}, []byte{})
 	f.Fuzz(func(t *testing.T, kind string, id uint64, salt, box []byte) {
-		h := header{Format: 1, Vault: make([]byte, vaultIDSize), Suite: suiteXChaCha}
+		h := header{Format: 1, Vault: make([]byte, vaultIDSize), Suite: CipherXChaCha}
 		s := slot{ID: id, Kind: kind, KDF: kdfHKDF, Salt: salt, Box: box}
 		if _, err := s.open(t.Context(), h, []byte("a secret")); err != errAuthentic {
 			t.Fatalf("opened: %v", err)

@@ -12,11 +12,14 @@ import (
 	"github.com/kinring/kinring/store"
 )
 
-// goldenSum is the SHA-256 of testdata/format1/vault.db. The file was made once,
-// by the first build that had format 1, and every later build must read it. It
-// is never made anew: a change of the format gets a number and a file of its
-// own.
-const goldenSum = "fb7cff0977329d6da3418ff0773cd10b891bda4ba576b66b0333e42a621b6ee3"
+// goldenSums are the SHA-256 of the vaults in testdata. Each was made once, by the
+// first build that had its format, and every later build must read it; that of
+// format 2 is that of format 1 after a rekey to the other cipher. They are never
+// made anew: a change of the format gets a number and a file of its own.
+var goldenSums = map[string]string{
+	"format1": "fb7cff0977329d6da3418ff0773cd10b891bda4ba576b66b0333e42a621b6ee3",
+	"format2": "2140ff5175a09942689378ca9966790413dd7df7e453612237f75708b932d83c",
+}
 
 // goldenKey is the vault's fingerprint key, which must not change either.
 const goldenKey = "ca10d86cc0d3120d442501b68b3bffd6bc1da63563d6508ee7a0928df2fb668f"
@@ -40,38 +43,67 @@ var golden = []goldenItem{
 
 // goldenCopy copies the golden vault to where it may be opened: what a checkout
 // makes has modes of its own.
-func goldenCopy(t *testing.T) (path, passphrase string) {
+func goldenCopy(t *testing.T, name string) (path, passphrase string) {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"vault.db", "vault.db.key", "passphrase"} {
-		data, err := os.ReadFile(filepath.Join("testdata", "format1", name))
+	for _, file := range []string{"vault.db", "vault.db.key", "passphrase"} {
+		data, err := os.ReadFile(filepath.Join("testdata", name, file))
 		if err != nil {
 			t.Fatal(err)
 		}
-		rewrite(t, filepath.Join(dir, name), data)
+		rewrite(t, filepath.Join(dir, file), data)
 	}
 	return filepath.Join(dir, "vault.db"), filepath.Join(dir, "passphrase")
 }
 
-func TestGoldenVaultIsUnchanged(t *testing.T) {
-	data, err := os.ReadFile("testdata/format1/vault.db")
-	if err != nil {
-		t.Fatal(err)
+// eachGolden runs a test on a copy of each golden vault.
+func eachGolden(t *testing.T, f func(t *testing.T, path, passphrase string)) {
+	for name := range goldenSums {
+		t.Run(name, func(t *testing.T) {
+			path, passphrase := goldenCopy(t, name)
+			f(t, path, passphrase)
+		})
 	}
-	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != goldenSum {
-		t.Errorf("the golden vault has changed: %x", sum)
+}
+
+func TestGoldenVaultsAreUnchanged(t *testing.T) {
+	for name, want := range goldenSums {
+		data, err := os.ReadFile(filepath.Join("testdata", name, "vault.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != want {
+			t.Errorf("the golden vault of %s has changed: %x", name, sum)
+		}
 	}
 }
 
 func TestGoldenVaultOpens(t *testing.T) {
-	path, passphrase := goldenCopy(t)
-	for _, source := range []KeySource{KeyFile(path + ".key"), PassphraseFile(passphrase)} {
-		s, err := Open(t.Context(), Options{Path: path, Keys: []KeySource{source}})
-		if err != nil {
+	eachGolden(t, func(t *testing.T, path, passphrase string) {
+		for _, source := range []KeySource{KeyFile(path + ".key"), PassphraseFile(passphrase)} {
+			s, err := Open(t.Context(), Options{Path: path, Keys: []KeySource{source}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkGolden(t, s)
+			mustClose(t, s)
+		}
+	})
+}
+
+// TestGoldenVaultsStayInTheirFormat: nothing but a rekey changes a vault's format.
+func TestGoldenVaultsStayInTheirFormat(t *testing.T) {
+	for name, want := range map[string]int{"format1": format, "format2": formatRekeyed} {
+		path, _ := goldenCopy(t, name)
+		s := openVault(t, path)
+		mustPut(t, s, "there", sentinel)
+		mustClose(t, s)
+		if _, err := addKey(t.Context(), options(path), keyFileIn(t), cost{}); err != nil {
 			t.Fatal(err)
 		}
-		checkGolden(t, s)
-		mustClose(t, s)
+		if d, err := Describe(t.Context(), path); err != nil || d.Format != want {
+			t.Errorf("%s: %+v, %v", name, d, err)
+		}
 	}
 }
 
@@ -96,39 +128,41 @@ func checkGolden(t *testing.T, s store.Store) {
 }
 
 func TestGoldenVaultIsWritten(t *testing.T) {
-	path, _ := goldenCopy(t)
-	s := openVault(t, path)
-	if _, err := s.Put(t.Context(), golden[0].key, item("new"), store.Match(golden[0].revision)); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Delete(t.Context(), golden[1].key, store.Match(golden[1].revision)); err != nil {
-		t.Fatal(err)
-	}
-	if entries, err := s.List(t.Context(), ""); err != nil || len(entries) != len(golden)-1 {
-		t.Errorf("%d entries, %v", len(entries), err)
-	}
+	eachGolden(t, func(t *testing.T, path, _ string) {
+		s := openVault(t, path)
+		if _, err := s.Put(t.Context(), golden[0].key, item("new"), store.Match(golden[0].revision)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Delete(t.Context(), golden[1].key, store.Match(golden[1].revision)); err != nil {
+			t.Fatal(err)
+		}
+		if entries, err := s.List(t.Context(), ""); err != nil || len(entries) != len(golden)-1 {
+			t.Errorf("%d entries, %v", len(entries), err)
+		}
+	})
 }
 
 func TestGoldenVaultIsAsDocumented(t *testing.T) {
-	path, passphrase := goldenCopy(t)
-	keyFile, err := os.ReadFile(path + ".key")
-	if err != nil {
-		t.Fatal(err)
-	}
-	phrase, err := os.ReadFile(passphrase)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, items := decode(t, path, slotKeys(t, string(keyFile), strings.TrimSuffix(string(phrase), "\n")))
-	for _, g := range golden {
-		if !slices.ContainsFunc(items, func(d documented) bool {
-			return d.service == g.key.Service && d.account == g.key.Account && d.value == g.value &&
-				d.record == g.text && hexOf(d.revision) == string(g.revision)
-		}) {
-			t.Errorf("%s is not in it as documented", g.key.Redacted())
+	eachGolden(t, func(t *testing.T, path, passphrase string) {
+		keyFile, err := os.ReadFile(path + ".key")
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if len(items) != len(golden) {
-		t.Errorf("%d items", len(items))
-	}
+		phrase, err := os.ReadFile(passphrase)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, items := decode(t, path, slotKeys(t, string(keyFile), strings.TrimSuffix(string(phrase), "\n")))
+		for _, g := range golden {
+			if !slices.ContainsFunc(items, func(d documented) bool {
+				return d.service == g.key.Service && d.account == g.key.Account && d.value == g.value &&
+					d.record == g.text && hexOf(d.revision) == string(g.revision)
+			}) {
+				t.Errorf("%s is not in it as documented", g.key.Redacted())
+			}
+		}
+		if len(items) != len(golden) || hexOf(d.fingerprintKey()) != goldenKey {
+			t.Errorf("%d items, fingerprint key %x", len(items), d.fingerprintKey())
+		}
+	})
 }

@@ -10,8 +10,14 @@ import (
 	"github.com/kinring/kinring/store"
 )
 
-// format is the version of vault that this build writes and reads.
-const format = 1
+// The versions of vault that this build reads and writes. A new vault has the
+// first, which every build reads. Rekey makes the second, because the
+// fingerprint key must outlive the vault key that it was derived from, and
+// nothing else does.
+const (
+	format        = 1
+	formatRekeyed = 2
+)
 
 // Limits of a header, so that one that was made up costs little to refuse.
 const (
@@ -28,10 +34,13 @@ type header struct {
 	Vault  []byte `json:"vault"`
 	Suite  string `json:"suite"`
 	Slots  []slot `json:"slots"`
+	// Fingerprints is the sealed fingerprint key, in format 2 only.
+	Fingerprints []byte `json:"fingerprints,omitempty"`
 }
 
 // slot holds the vault key, sealed for one way of opening the vault. Time,
-// MemoryKiB and Threads are Argon2id's and stay zero where it is not used.
+// MemoryKiB and Threads are Argon2id's and stay zero where it is not used; for
+// PBKDF2 Time is the number of iterations.
 type slot struct {
 	ID        uint64 `json:"id"`
 	Kind      string `json:"kind"`
@@ -64,7 +73,7 @@ func decodeHeader(body []byte) (header, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&h); err != nil {
-		return h, corruptHeader(errors.New("it has other fields than format 1 has"))
+		return h, corruptHeader(fmt.Errorf("it has other fields than format %d has", head.Format))
 	}
 	return h, h.check()
 }
@@ -75,6 +84,9 @@ func (h header) check() error {
 	}
 	if len(h.Vault) != vaultIDSize || len(h.Slots) == 0 || len(h.Slots) > maxSlots {
 		return corruptHeader(errors.New("its vault id or its number of slots is wrong"))
+	}
+	if (h.Format == formatRekeyed) != (len(h.Fingerprints) > 0) || len(h.Fingerprints) > maxBox {
+		return corruptHeader(errors.New("its fingerprint key is not as its format has it"))
 	}
 	for _, s := range h.Slots {
 		if err := s.check(); err != nil {
@@ -96,8 +108,8 @@ func (s *sealer) authenticate(body, sum []byte) error {
 // checkFormat tells a vault of a newer build from one that is damaged.
 func checkFormat(n int) error {
 	switch {
-	case n > format:
-		return unsupported(fmt.Sprintf("the vault has format %d, this build reads up to %d", n, format))
+	case n > formatRekeyed:
+		return unsupported(fmt.Sprintf("the vault has format %d, this build reads up to %d", n, formatRekeyed))
 	case n < format:
 		return corruptHeader(fmt.Errorf("there is no format %d", n))
 	}

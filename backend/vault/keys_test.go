@@ -31,7 +31,7 @@ func TestGenerateKeyFile(t *testing.T) {
 	if err != nil || !bytes.Equal(again, text) {
 		t.Errorf("the file has changed, %v", err)
 	}
-	key, err := KeyFile(path).read(t.Context())
+	key, err := KeyFile(path).read(t.Context(), nil)
 	if err != nil || len(key) != keySize {
 		t.Errorf("%d bytes, %v", len(key), err)
 	}
@@ -47,7 +47,7 @@ func TestKeyFileText(t *testing.T) {
 		strings.Replace(good, "-1:", "-2:", 1): false, strings.Repeat("A", 32): false,
 	} {
 		rewrite(t, path, []byte(text))
-		key, err := KeyFile(path).read(t.Context())
+		key, err := KeyFile(path).read(t.Context(), nil)
 		if ok && (err != nil || len(key) != keySize) {
 			t.Errorf("%q: %d bytes, %v", text, len(key), err)
 		}
@@ -63,14 +63,14 @@ func TestPassphraseFileText(t *testing.T) {
 		"a": "a", "a\n": "a", "a\r\n": "a", "a\n\n": "a\n", "a\r": "a\r", " a \n": " a ", "\n\n": "\n", "a\x00b\n": "a\x00b",
 	} {
 		rewrite(t, path, []byte(text))
-		got, err := PassphraseFile(path).read(t.Context())
+		got, err := PassphraseFile(path).read(t.Context(), nil)
 		if err != nil || string(got) != want {
 			t.Errorf("%q: %q, %v", text, got, err)
 		}
 	}
 	for text, class := range map[string]*store.Class{"": store.ErrInvalid, "\n": store.ErrInvalid, strings.Repeat("x", maxPassphrase+1): store.ErrTooLarge} {
 		rewrite(t, path, []byte(text))
-		_, err := PassphraseFile(path).read(t.Context())
+		_, err := PassphraseFile(path).read(t.Context(), nil)
 		wantClass(t, err, class, path)
 	}
 }
@@ -89,7 +89,7 @@ func TestSourcesNameThemselves(t *testing.T) {
 // TestCosts walks the bounds of what a header may ask for.
 func TestCosts(t *testing.T) {
 	for c, ok := range map[cost]bool{
-		defaultCost: true, {1, 8, 1}: true, {4, 256 << 10, 16}: true, {16, 64 << 10, 1}: true,
+		leastArgon2id: true, {1, 8, 1}: true, {4, 256 << 10, 16}: true, {16, 64 << 10, 1}: true,
 		{0, 64 << 10, 4}: false, {17, 64, 1}: false, {1, 7, 1}: false, {1, 64, 16}: false, {1, 64, 0}: false,
 		{1, 64 << 10, 17}: false, {1, 256<<10 + 1, 4}: false, {5, 256 << 10, 4}: false, {16, 1<<32 - 1, 1}: false,
 	} {
@@ -100,7 +100,7 @@ func TestCosts(t *testing.T) {
 }
 
 func TestSlotIsBoundToItsVault(t *testing.T) {
-	h := header{Format: 1, Vault: randomBytes(vaultIDSize), Suite: suiteXChaCha}
+	h := header{Format: 1, Vault: randomBytes(vaultIDSize), Suite: CipherXChaCha}
 	vaultKey := randomBytes(keySize)
 	for _, kind := range []string{kindPassphrase, kindKeyFile} {
 		s, err := newSlot(t.Context(), h, 1, kind, []byte(sentinel), vaultKey, cheap.cost)

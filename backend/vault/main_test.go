@@ -1,11 +1,13 @@
 package vault
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/kinring/kinring/store"
 	"github.com/kinring/kinring/store/storetest"
@@ -14,6 +16,9 @@ import (
 // workerPath tells a process that a test has started which vault to open. Its
 // key file lies beside it.
 const workerPath = "KINRING_VAULT_TEST_PATH"
+
+// background is for what a spawned process does, which has no test.
+var background = context.Background()
 
 func TestMain(m *testing.M) {
 	path := os.Getenv(workerPath)
@@ -94,3 +99,5 @@ func mustClose(t testing.TB, s store.Store) {
 		t.Fatal(err)
 	}
 }
+
+func timeOf(ns int64) time.Duration { return time.Duration(ns) }

@@ -109,7 +109,10 @@ func TestSourcesAreTriedByStrength(t *testing.T) {
 	var order []string
 	spy := func(k KeySource, name string) KeySource {
 		read := k.read
-		k.read = func(ctx context.Context) ([]byte, error) { order = append(order, name); return read(ctx) }
+		k.read = func(ctx context.Context, id []byte) ([]byte, error) {
+			order = append(order, name)
+			return read(ctx, id)
+		}
 		return k
 	}
 	keys := []KeySource{spy(phrase("second"), "asked"), spy(PassphraseFile(file+"x"), "missing"), spy(PassphraseFile(file), "file"), spy(KeyFile(file), "key")}
@@ -165,7 +168,8 @@ func TestFileRefused(t *testing.T) {
 		"one page":      {func(t *testing.T, p string) { resize(t, p, 4096) }, store.ErrCorrupt},
 		"not sqlite":    {func(t *testing.T, p string) { rewrite(t, p, []byte(strings.Repeat(sentinel, 100))) }, store.ErrCorrupt},
 		"another app":   {func(t *testing.T, p string) { sqlExec(t, p, "PRAGMA application_id = 7") }, store.ErrCorrupt},
-		"newer format":  {func(t *testing.T, p string) { sqlExec(t, p, "PRAGMA user_version = 2") }, store.ErrUnsupported},
+		"newer format":  {func(t *testing.T, p string) { sqlExec(t, p, "PRAGMA user_version = 3") }, store.ErrUnsupported},
+		"other format":  {func(t *testing.T, p string) { sqlExec(t, p, "PRAGMA user_version = 2") }, store.ErrCorrupt},
 		"no format":     {func(t *testing.T, p string) { sqlExec(t, p, "PRAGMA user_version = 0") }, store.ErrCorrupt},
 		"no header":     {func(t *testing.T, p string) { sqlExec(t, p, "DELETE FROM header") }, store.ErrCorrupt},
 		"no table":      {func(t *testing.T, p string) { sqlExec(t, p, "DROP TABLE header") }, store.ErrCorrupt},
@@ -217,7 +221,9 @@ func TestHeaderRefused(t *testing.T) {
 		change func(h *header)
 		class  *store.Class
 	}{
-		"newer format":      {func(h *header) { h.Format = 2 }, store.ErrUnsupported},
+		"newer format":      {func(h *header) { h.Format = 3 }, store.ErrUnsupported},
+		"other format":      {func(h *header) { h.Format = 2 }, store.ErrCorrupt},
+		"foreign field":     {func(h *header) { h.Fingerprints = make([]byte, 72) }, store.ErrCorrupt},
 		"unknown suite":     {func(h *header) { h.Suite = "rot13" }, store.ErrUnsupported},
 		"vault id":          {func(h *header) { h.Vault[0]++ }, store.ErrDenied},
 		"short vault id":    {func(h *header) { h.Vault = h.Vault[1:] }, store.ErrCorrupt},
@@ -228,6 +234,8 @@ func TestHeaderRefused(t *testing.T) {
 		"other slot's cost": {func(h *header) { second(h).Time = 2 }, store.ErrCorrupt},
 		"unknown kdf":       {func(h *header) { h.Slots[0].KDF = "md5" }, store.ErrLocked},
 		"only unknown":      {func(h *header) { h.Slots[0].KDF, second(h).Kind = "md5", "tpm" }, store.ErrUnsupported},
+		"a long PBKDF2":     {func(h *header) { second(h).KDF, second(h).Time = kdfPBKDF2, 1<<32-1 }, store.ErrUnsupported},
+		"PBKDF2 and memory": {func(h *header) { second(h).KDF = kdfPBKDF2 }, store.ErrUnsupported},
 		"2 GiB":             {func(h *header) { second(h).MemoryKiB = 2 << 20 }, store.ErrUnsupported},
 		"long work":         {func(h *header) { second(h).Time, second(h).MemoryKiB = 16, 256<<10 }, store.ErrUnsupported},
 		"no threads":        {func(h *header) { second(h).Threads = 0 }, store.ErrUnsupported},
@@ -284,7 +292,7 @@ func readHeader(t *testing.T, path string) header {
 		t.Fatal(err)
 	}
 	s, err := n.header()
-	if err = errors.Join(err, n.close()); err != nil {
+	if err = errors.Join(err, n.Close()); err != nil {
 		t.Fatal(err)
 	}
 	var h header

@@ -2,7 +2,9 @@ package vault
 
 import (
 	"bytes"
+	"crypto/aes"
 	"crypto/cipher"
+	"crypto/fips140"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
@@ -24,14 +26,64 @@ const (
 	idSize       = sha256.Size
 )
 
-// suiteXChaCha names XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03). Its nonce
-// of 24 bytes may be drawn at random for every box of a vault's life.
-const suiteXChaCha = "xchacha20poly1305"
+// Cipher suites, as Options.Cipher and headers name them.
+const (
+	// CipherXChaCha is XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03). Its nonce
+	// of 24 bytes may be drawn at random for every box of a vault's life.
+	// Passphrases are stretched by Argon2id.
+	CipherXChaCha = "xchacha20poly1305"
+	// CipherAESGCM is AES-256-GCM (NIST SP 800-38D) with nonces of 12 random bytes:
+	// good for 2^32 writes, then the vault should be rekeyed. Passphrases are
+	// stretched by PBKDF2-HMAC-SHA-256. Everything in it is allowed under
+	// GODEBUG=fips140=only.
+	CipherAESGCM = "aes256gcm"
+)
 
-// suites maps the names of the known suites to their ciphers. Each takes a key
-// of keySize bytes.
-var suites = map[string]func(key []byte) (cipher.AEAD, error){
-	suiteXChaCha: chacha20poly1305.NewX,
+// suite is what a vault is sealed with.
+type suite struct {
+	// cipher takes a key of keySize bytes.
+	cipher func(key []byte) (cipher.AEAD, error)
+	// kdf stretches passphrases of new slots.
+	kdf string
+}
+
+var suites = map[string]suite{
+	CipherXChaCha: {chacha20poly1305.NewX, kdfArgon2id},
+	CipherAESGCM:  {newAESGCM, kdfPBKDF2},
+}
+
+// newAESGCM returns a cipher that makes its nonces itself: FIPS 140-3 allows no
+// other. Its boxes are nonce, ciphertext and tag as well.
+func newAESGCM(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
+
+// newCipher returns a suite's cipher. The only error that it has for a key of
+// the right size is that FIPS 140-3 forbids the cipher.
+func newCipher(name string, key []byte) (cipher.AEAD, error) {
+	s, known := suites[name]
+	if !known {
+		return nil, unsupported(fmt.Sprintf("the vault is sealed with %q", name))
+	}
+	aead, err := s.cipher(key)
+	if err != nil {
+		return nil, &store.Error{Class: store.ErrUnsupported, Err: err, Detail: name + " is not to be had",
+			Remedy: "rekey the vault to " + CipherAESGCM + " where GODEBUG=fips140=only is not set"}
+	}
+	return aead, nil
+}
+
+// DefaultCipher is what new vaults are sealed with: where the process may use
+// nothing but what FIPS 140-3 allows, that.
+func DefaultCipher() string {
+	if fips140.Enforced() {
+		return CipherAESGCM
+	}
+	return CipherXChaCha
 }
 
 // Labels keep apart what is derived from one vault key, and the boxes that it
@@ -46,6 +98,8 @@ const (
 	labelState        = "kinring vault 1 state"
 	labelSlot         = "kinring vault 1 slot"
 	labelKeyFile      = "kinring vault 1 key file"
+	labelKeyring      = "kinring vault 1 keyring"
+	labelKept         = "kinring vault 2 fingerprints"
 )
 
 // errAuthentic is the cause of every box and MAC that does not authenticate.
@@ -55,7 +109,7 @@ var errAuthentic = errors.New("it does not authenticate")
 type sealer struct {
 	vaultID                           []byte
 	header, names, rows, fingerprints []byte
-	meta, value, state                cipher.AEAD
+	meta, value, state, kept          cipher.AEAD
 }
 
 func newSealer(vaultKey, vaultID []byte, suite string) (*sealer, error) {
@@ -67,12 +121,13 @@ func newSealer(vaultKey, vaultID []byte, suite string) (*sealer, error) {
 			return nil, err
 		}
 	}
-	for label, box := range map[string]*cipher.AEAD{labelMeta: &s.meta, labelValue: &s.value, labelState: &s.state} {
+	for label, box := range map[string]*cipher.AEAD{labelMeta: &s.meta, labelValue: &s.value,
+		labelState: &s.state, labelKept: &s.kept} {
 		key, err := hkdf.Key(sha256.New, vaultKey, vaultID, label+" "+suite, keySize)
 		if err != nil {
 			return nil, err
 		}
-		if *box, err = suites[suite](key); err != nil {
+		if *box, err = newCipher(suite, key); err != nil {
 			return nil, err
 		}
 		clear(key)
@@ -86,6 +141,25 @@ func (s *sealer) wipe() {
 	for _, key := range [][]byte{s.header, s.names, s.rows, s.fingerprints} {
 		clear(key)
 	}
+}
+
+// keepFingerprints seals a fingerprint key for a header: that of the vault key
+// that the vault had first.
+func (s *sealer) keepFingerprints(key []byte) []byte {
+	return seal(s.kept, key, tuple([]byte(labelKept), s.vaultID))
+}
+
+// useKept takes the fingerprint key from the box of a header, if it has one.
+func (s *sealer) useKept(box []byte) error {
+	if len(box) == 0 {
+		return nil
+	}
+	key, err := unseal(s.kept, box, tuple([]byte(labelKept), s.vaultID))
+	if err != nil || len(key) != keySize {
+		return corruptHeader(errAuthentic)
+	}
+	s.fingerprints = key
+	return nil
 }
 
 // tuple encodes parts so that no two lists of parts look the same: each is
@@ -173,11 +247,16 @@ func (s *sealer) aad(label string, r row) []byte {
 
 // sealRow makes the row of a new write.
 func (s *sealer) sealRow(key store.Key, item store.Item) (row, error) {
+	return s.sealRowAs(key, item, randomBytes(revisionSize))
+}
+
+// sealRowAs makes the row of a write that has its revision.
+func (s *sealer) sealRowAs(key store.Key, item store.Item, revision []byte) (row, error) {
 	text, err := item.Record.Encode()
 	if err != nil {
 		return row{}, err
 	}
-	r := row{id: s.id(key), revision: randomBytes(revisionSize),
+	r := row{id: s.id(key), revision: revision,
 		generation: int64(item.Record.Generation), kind: int64(item.Record.Kind)}
 	r.meta = seal(s.meta, tuple([]byte(key.Service), []byte(key.Account), []byte(text)), s.aad(labelMeta, r))
 	item.Value.View(func(b []byte) { r.value = seal(s.value, b, s.aad(labelValue, r)) })

@@ -5,13 +5,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"net/url"
-	"path/filepath"
-	"strings"
-	"time"
 
+	"github.com/kinring/kinring/internal/litedb"
 	"github.com/kinring/kinring/store"
-	"modernc.org/sqlite"
 	codes "modernc.org/sqlite/lib"
 )
 
@@ -51,38 +47,42 @@ var pragmas = []string{"busy_timeout(0)", "trusted_schema(0)", "cell_size_check(
 var writePragmas = []string{"synchronous(full)", "fullfsync(1)", "checkpoint_fullfsync(1)",
 	"secure_delete(1)", "journal_size_limit(4194304)"}
 
-// dsn is the URI of a connection. The path is escaped: one with a ? or a % must
-// not be read as parameters.
-func dsn(path string, how access) string {
-	p := filepath.ToSlash(path)
-	if !strings.HasPrefix(p, "/") {
-		p = "/" + p // a drive letter
+// conn is one connection to a vault with its statements. It is used by one
+// goroutine at a time.
+type conn struct{ *litedb.Conn }
+
+type columns = litedb.Columns
+
+// openConn opens a connection to a vault.
+func openConn(path string, how access) (*conn, error) {
+	n, err := dial(path, how)
+	if err != nil || how != accessWrite {
+		return n, err
 	}
+	// A quiet reader needs the companions and may make nothing, so they stay in
+	// place when the last connection closes.
+	if err := n.PersistWAL(); err != nil {
+		n.Close()
+		return nil, err
+	}
+	return n, nil
+}
+
+// dial opens a connection as it is.
+func dial(path string, how access) (*conn, error) {
+	c, err := litedb.Open(dsn(path, how))
+	if err != nil {
+		return nil, err
+	}
+	return &conn{c}, nil
+}
+
+func dsn(path string, how access) string {
 	all := pragmas
 	if how == accessWrite {
 		all = append(all[:len(all):len(all)], writePragmas...)
 	}
-	query := string(how)
-	for _, pragma := range all {
-		query += "&_pragma=" + pragma
-	}
-	return (&url.URL{Scheme: "file", Path: p, RawQuery: query}).String()
-}
-
-// resultCode returns SQLite's extended result code, or 0.
-func resultCode(err error) int {
-	var e *sqlite.Error
-	if errors.As(err, &e) {
-		return e.Code()
-	}
-	return 0
-}
-
-func primary(err error) int { return resultCode(err) & 0xff }
-
-// isBusy reports a lock of another process or connection.
-func isBusy(err error) bool {
-	return primary(err) == codes.SQLITE_BUSY || primary(err) == codes.SQLITE_LOCKED
+	return litedb.Address(path, string(how), all...)
 }
 
 // isUnsettled reports that the shared memory cannot be used by somebody who may
@@ -91,35 +91,16 @@ func isUnsettled(err error) bool {
 	if errors.Is(err, errLog) {
 		return true
 	}
-	switch resultCode(err) {
+	switch litedb.Code(err) {
 	case codes.SQLITE_READONLY_RECOVERY, codes.SQLITE_READONLY_CANTLOCK, codes.SQLITE_READONLY_CANTINIT, codes.SQLITE_PROTOCOL:
 		return true
 	}
 	return false
 }
 
-// The pauses between two attempts to get a lock.
-const (
-	firstPause = 500 * time.Microsecond
-	lastPause  = 10 * time.Millisecond
-)
-
-// patiently calls f until no lock hinders it or the context ends. SQLite's own
-// waiting would not see the context, and give up at a time of its own.
+// patiently calls f until no lock hinders it or the context ends.
 func patiently(ctx context.Context, f func() error) error {
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		if err := store.FromContext(ctx); err != nil {
-			return err
-		}
-		err := f()
-		if !isBusy(err) && !isUnsettled(err) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
-	}
+	return litedb.Patiently(ctx, func(err error) bool { return litedb.IsBusy(err) || isUnsettled(err) }, f)
 }
 
 // translate turns an error of SQLite into a store error. What SQLite says of
@@ -136,8 +117,8 @@ func translate(err error) error {
 	if errors.Is(err, driver.ErrBadConn) {
 		return &store.Error{Class: store.ErrUnavailable, Err: err, Detail: "the connection was lost", Remedy: "open the vault anew"}
 	}
-	e := &store.Error{Native: fmt.Sprintf("sqlite %d", resultCode(err)), Err: err}
-	switch primary(err) {
+	e := &store.Error{Native: fmt.Sprintf("sqlite %d", litedb.Code(err)), Err: err}
+	switch litedb.Primary(err) {
 	case codes.SQLITE_FULL:
 		e.Class, e.Reason, e.Detail, e.Remedy = store.ErrUnavailable, store.ErrOutOfReach, "there is no room for the write", "make room on the file system"
 	case codes.SQLITE_READONLY, codes.SQLITE_PERM, codes.SQLITE_AUTH:
@@ -154,7 +135,7 @@ func translate(err error) error {
 
 // translateIO tells a file that ends too soon from a disk that fails.
 func translateIO(e *store.Error) error {
-	switch resultCode(e.Err) {
+	switch litedb.Code(e.Err) {
 	case codes.SQLITE_IOERR_SHORT_READ, codes.SQLITE_IOERR_CORRUPTFS, codes.SQLITE_IOERR_DATA:
 		e.Class, e.Detail, e.Remedy = store.ErrCorrupt, "the vault's file is damaged", restoring
 	default:

@@ -11,18 +11,25 @@ import (
 // kind is what the vault is called in messages and in KINRING_STORE.
 const kind = "vault"
 
-// vaultStore is an open vault: a store.Store and a store.FingerprintKeyer.
+// vaultStore is an open vault: a store.Store, a store.FingerprintKeyer and a
+// store.Watcher.
 type vaultStore struct {
 	file     *file
-	sealer   *sealer
+	keys     []KeySource
 	path     string
 	readOnly bool
+
+	// life ends with Close.
+	life context.Context
+	end  context.CancelFunc
 
 	// open is held for reading by every call and for writing by Close.
 	open   sync.RWMutex
 	closed bool
 
 	mu sync.Mutex
+	// current seals and opens; it is replaced where the vault was rekeyed.
+	current *sealer
 	// checked is the last census that was compared with the rows.
 	checked verified
 	// failed is what made writing unsafe until the vault is opened anew.
@@ -30,12 +37,22 @@ type vaultStore struct {
 }
 
 func capabilities(readOnly bool) store.Capabilities {
-	return store.Capabilities{AtomicAbsent: true, AtomicMatch: true, Records: true, Persistent: true, ReadOnly: readOnly}
+	return store.Capabilities{AtomicAbsent: true, AtomicMatch: true, Records: true, Persistent: true, Events: watches, ReadOnly: readOnly}
 }
 
 // Info names the vault by its path.
 func (s *vaultStore) Info() store.Info {
 	return store.Info{Kind: kind, ID: s.path, Capabilities: capabilities(s.readOnly)}
+}
+
+// errClosed is the error of calls after Close.
+var errClosed = &store.Error{Class: store.ErrUnavailable, Detail: "the vault is closed", Remedy: "open it anew"}
+
+// newStore returns a store that is not unlocked yet.
+func newStore(f *file, path string, keys []KeySource) *vaultStore {
+	s := &vaultStore{file: f, path: path, keys: keys}
+	s.life, s.end = context.WithCancel(context.Background())
+	return s
 }
 
 // enter begins a call: it returns an error, or what ends the call.
@@ -46,7 +63,7 @@ func (s *vaultStore) enter(ctx context.Context) (leave func(), err error) {
 	s.open.RLock()
 	if s.closed {
 		s.open.RUnlock()
-		return nil, &store.Error{Class: store.ErrUnavailable, Detail: "the vault is closed", Remedy: "open it anew"}
+		return nil, errClosed
 	}
 	return s.open.RUnlock, nil
 }
@@ -66,16 +83,21 @@ func (s *vaultStore) get(ctx context.Context, key store.Key) (store.Item, error)
 		return store.Item{}, err
 	}
 	defer leave()
-	found, err := s.find(ctx, s.sealer.id(key))
-	if err != nil {
-		return store.Item{}, err
-	}
-	return s.sealer.openItem(key, found)
+	var item store.Item
+	err = s.sealed(ctx, func(k *sealer) error {
+		found, err := s.find(ctx, k, k.id(key))
+		if err != nil {
+			return err
+		}
+		item, err = k.openItem(key, found)
+		return err
+	})
+	return item, err
 }
 
 // find returns the row at an address. What is there takes one statement; only
 // an absence needs a snapshot to be proven on.
-func (s *vaultStore) find(ctx context.Context, id []byte) (row, error) {
+func (s *vaultStore) find(ctx context.Context, k *sealer, id []byte) (row, error) {
 	var r row
 	err := s.file.read(ctx, func(n *conn) error {
 		var there bool
@@ -83,11 +105,11 @@ func (s *vaultStore) find(ctx context.Context, id []byte) (row, error) {
 		if r, there, err = n.row(columnsAll, id); err != nil || there {
 			return err
 		}
-		return n.transaction(func() error {
+		return n.Transaction(func() error {
 			if r, there, err = n.row(columnsAll, id); err != nil || there {
 				return err
 			}
-			return s.absent(ctx, n)
+			return s.absent(ctx, n, k)
 		})
 	})
 	return r, err
@@ -95,8 +117,8 @@ func (s *vaultStore) find(ctx context.Context, id []byte) (row, error) {
 
 // absent returns ErrNotFound, but only on evidence: damage to a page can hide a
 // row, so the census of the snapshot must match the rows that are there.
-func (s *vaultStore) absent(ctx context.Context, n *conn) error {
-	if err := s.verify(ctx, n); err != nil {
+func (s *vaultStore) absent(ctx context.Context, n *conn, k *sealer) error {
+	if err := s.verify(ctx, n, k); err != nil {
 		return err
 	}
 	return &store.Error{Class: store.ErrNotFound}
@@ -104,12 +126,12 @@ func (s *vaultStore) absent(ctx context.Context, n *conn) error {
 
 // verify compares the census with all rows, unless it did so for this very
 // census before. It is called inside a transaction.
-func (s *vaultStore) verify(ctx context.Context, n *conn) error {
+func (s *vaultStore) verify(ctx context.Context, n *conn, k *sealer) error {
 	box, err := n.census()
 	if err != nil || s.isChecked(box) {
 		return err
 	}
-	return s.count(ctx, n, box, columnsCensus, func(row) error { return nil })
+	return s.count(ctx, n, k, box, columnsCensus, func(row) error { return nil })
 }
 
 // errDisorder is the error for rows that are all there, but not where a search
@@ -118,8 +140,8 @@ var errDisorder = &store.Error{Class: store.ErrCorrupt, Detail: "the vault's row
 
 // count calls f with every row of a snapshot and reports rows that are missing,
 // should not be there, or are not in the order that searching relies on.
-func (s *vaultStore) count(ctx context.Context, n *conn, box []byte, columnsRead string, f func(row) error) error {
-	sum, err := s.sealer.openCensus(box)
+func (s *vaultStore) count(ctx context.Context, n *conn, k *sealer, box []byte, columnsRead string, f func(row) error) error {
+	sum, err := n.openCensus(k, box)
 	if err != nil {
 		return err
 	}
@@ -130,7 +152,7 @@ func (s *vaultStore) count(ctx context.Context, n *conn, box []byte, columnsRead
 			return errDisorder
 		}
 		last = r.id
-		counted.add(s.sealer, r)
+		counted.add(k, r)
 		return f(r)
 	})
 	if err != nil {
@@ -168,12 +190,12 @@ func (s *vaultStore) list(ctx context.Context, service string) ([]store.Entry, e
 	}
 	defer leave()
 	var entries []store.Entry
-	err = s.file.read(ctx, func(n *conn) error {
-		entries = nil
-		return n.transaction(func() error {
-			var err error
-			entries, err = s.entries(ctx, n, service)
-			return err
+	err = s.sealed(ctx, func(k *sealer) error {
+		return s.file.read(ctx, func(n *conn) error {
+			return n.Transaction(func() (err error) {
+				entries, err = s.entries(ctx, n, k, service)
+				return err
+			})
 		})
 	})
 	return entries, err
@@ -181,14 +203,14 @@ func (s *vaultStore) list(ctx context.Context, service string) ([]store.Entry, e
 
 // entries reads every row of a snapshot, since the names are sealed, and
 // returns those of the service if none of the rows is missing.
-func (s *vaultStore) entries(ctx context.Context, n *conn, service string) ([]store.Entry, error) {
+func (s *vaultStore) entries(ctx context.Context, n *conn, k *sealer, service string) ([]store.Entry, error) {
 	box, err := n.census()
 	if err != nil {
 		return nil, err
 	}
 	var entries []store.Entry
-	err = s.count(ctx, n, box, columnsEntry, func(r row) error {
-		e, err := s.sealer.openEntry(r)
+	err = s.count(ctx, n, k, box, columnsEntry, func(r row) error {
+		e, err := k.openEntry(r)
 		if err == nil && (service == "" || e.Key.Service == service) {
 			entries = append(entries, e)
 		}
@@ -207,18 +229,19 @@ func (s *vaultStore) FingerprintKey(ctx context.Context) ([]byte, error) {
 		return nil, store.At(err, "fingerprint key", kind, store.Key{})
 	}
 	defer leave()
-	return bytes.Clone(s.sealer.fingerprints), nil
+	return bytes.Clone(s.sealer().fingerprints), nil
 }
 
 // Close waits for calls that are under way, and closes the file if no other
 // store of the process uses it.
 func (s *vaultStore) Close() error {
+	s.end()
 	s.open.Lock()
 	defer s.open.Unlock()
 	if s.closed {
 		return nil
 	}
 	s.closed = true
-	s.sealer.wipe()
+	s.sealer().wipe()
 	return store.At(translate(s.file.release()), "close", kind, store.Key{})
 }

@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/kinring/kinring/store"
 )
@@ -23,21 +24,21 @@ func asRow(c columns) (r row, err error) {
 	}{{0, &r.id}, {1, &r.revision}, {4, &r.meta}, {5, &r.value}}
 	for _, b := range blobs {
 		if b.at < len(c) && err == nil {
-			*b.into, err = c.blob(b.at)
+			*b.into, err = c.Blob(b.at)
 		}
 	}
 	if len(c) > 3 && err == nil {
-		r.generation, err = c.integer(2)
+		r.generation, err = c.Integer(2)
 	}
 	if len(c) > 3 && err == nil {
-		r.kind, err = c.integer(3)
+		r.kind, err = c.Integer(3)
 	}
 	return r, err
 }
 
 // row returns some columns of the row at an address, and whether there is one.
 func (n *conn) row(columnsRead string, id []byte) (r row, there bool, err error) {
-	err = n.query("SELECT "+columnsRead+" FROM items WHERE id = ?", []any{id}, func(c columns) (err error) {
+	err = n.Query("SELECT "+columnsRead+" FROM items WHERE id = ?", []any{id}, func(c columns) (err error) {
 		there = true
 		r, err = asRow(c)
 		return err
@@ -47,7 +48,7 @@ func (n *conn) row(columnsRead string, id []byte) (r row, there bool, err error)
 
 // rows calls f with some columns of every row.
 func (n *conn) rows(ctx context.Context, columnsRead string, f func(row) error) error {
-	return n.query("SELECT "+columnsRead+" FROM items", nil, func(c columns) error {
+	return n.Query("SELECT "+columnsRead+" FROM items", nil, func(c columns) error {
 		r, err := asRow(c)
 		if err != nil {
 			return err
@@ -61,19 +62,19 @@ func (n *conn) rows(ctx context.Context, columnsRead string, f func(row) error) 
 
 // put writes a row over the one at its address, if there is one.
 func (n *conn) put(r row) error {
-	return n.exec(`INSERT INTO items (id, revision, generation, kind, meta, value) VALUES (?, ?, ?, ?, ?, ?)
+	return n.Exec(`INSERT INTO items (id, revision, generation, kind, meta, value) VALUES (?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, generation = excluded.generation,
 		kind = excluded.kind, meta = excluded.meta, value = excluded.value`,
 		r.id, r.revision, r.generation, r.kind, r.meta, r.value)
 }
 
-func (n *conn) delete(id []byte) error { return n.exec("DELETE FROM items WHERE id = ?", id) }
+func (n *conn) delete(id []byte) error { return n.Exec("DELETE FROM items WHERE id = ?", id) }
 
 // census returns the sealed census.
 func (n *conn) census() ([]byte, error) {
 	var box []byte
-	err := n.query("SELECT box FROM state WHERE one = 1", nil, func(c columns) (err error) {
-		box, err = c.blob(0)
+	err := n.Query("SELECT box FROM state WHERE one = 1", nil, func(c columns) (err error) {
+		box, err = c.Blob(0)
 		return err
 	})
 	if err == nil && box == nil {
@@ -83,33 +84,57 @@ func (n *conn) census() ([]byte, error) {
 }
 
 func (n *conn) setCensus(box []byte) error {
-	return n.exec("UPDATE state SET box = ? WHERE one = 1", box)
+	return n.Exec("UPDATE state SET box = ? WHERE one = 1", box)
 }
 
-// stored is the header as the file holds it.
-type stored struct{ body, mac []byte }
+// stored is the header as the file holds it, with the version that SQLite's own
+// header names.
+type stored struct {
+	version   int64
+	body, mac []byte
+}
+
+// decode reads the header. It is not authenticated yet.
+func (s stored) decode() (header, error) {
+	h, err := decodeHeader(s.body)
+	if err == nil && int64(h.Format) != s.version {
+		err = corruptHeader(fmt.Errorf("the file says format %d, the header format %d", s.version, h.Format))
+	}
+	return h, err
+}
+
+// sealer derives everything from the vault key and authenticates the header.
+func (s stored) sealer(h header, vaultKey []byte) (*sealer, error) {
+	k, err := newSealer(vaultKey, h.Vault, h.Suite)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.authenticate(s.body, s.mac); err != nil {
+		return nil, err
+	}
+	return k, k.useKept(h.Fingerprints)
+}
 
 // header reads what is needed to open the vault. The numbers in SQLite's own
 // header come first: they stay where they are in every later format.
 func (n *conn) header() (stored, error) {
 	var s stored
-	id, err := n.number("application_id")
+	id, err := n.Number("application_id")
 	if err != nil {
 		return s, err
 	}
 	if id != applicationID {
 		return s, &store.Error{Class: store.ErrCorrupt, Detail: "the file is no vault of kinring's", Remedy: "name the right file, or restore it from a backup"}
 	}
-	version, err := n.number("user_version")
-	if err != nil {
+	if s.version, err = n.Number("user_version"); err != nil {
 		return s, err
 	}
-	if err := checkFormat(int(version)); err != nil {
+	if err := checkFormat(int(s.version)); err != nil {
 		return s, err
 	}
-	err = n.query("SELECT body, mac FROM header WHERE one = 1", nil, func(c columns) (err error) {
-		if s.body, err = c.blob(0); err == nil {
-			s.mac, err = c.blob(1)
+	err = n.Query("SELECT body, mac FROM header WHERE one = 1", nil, func(c columns) (err error) {
+		if s.body, err = c.Blob(0); err == nil {
+			s.mac, err = c.Blob(1)
 		}
 		return err
 	})
@@ -117,4 +142,8 @@ func (n *conn) header() (stored, error) {
 		err = corruptHeader(errors.New("it is missing"))
 	}
 	return s, err
+}
+
+func (n *conn) setHeader(body, mac []byte) error {
+	return n.Exec("UPDATE header SET body = ?, mac = ? WHERE one = 1", body, mac)
 }

@@ -53,6 +53,8 @@ type Options struct {
 	// ReadOnly refuses writes as unsupported. A vault that is only read is never
 	// opened for writing, whether this is set or not.
 	ReadOnly bool
+	// Cipher is what Create seals a new vault with; empty means DefaultCipher.
+	Cipher string
 }
 
 // Open opens a vault that exists.
@@ -65,54 +67,63 @@ func Open(ctx context.Context, options Options) (store.Store, error) {
 }
 
 func open(ctx context.Context, options Options) (*vaultStore, error) {
-	if err := store.FromContext(ctx); err != nil {
-		return nil, err
-	}
-	path, err := resolve(options.Path)
+	f, path, err := openFile(ctx, options.Path)
 	if err != nil {
 		return nil, err
 	}
-	info, err := inspect(path)
-	if err != nil {
-		return nil, err
-	}
-	if len(options.Keys) == 0 {
-		return nil, &store.Error{Class: store.ErrLocked, Detail: "no key was given for " + path, Remedy: unlocking}
-	}
-	f := acquire(path, info)
 	sealer, err := f.unlock(ctx, options.Keys)
 	if err != nil {
 		_ = f.release() // nothing was written through it
 		return nil, err
 	}
-	return &vaultStore{file: f, sealer: sealer, path: path, readOnly: options.ReadOnly}, nil
+	s := newStore(f, path, options.Keys)
+	s.current, s.readOnly = sealer, options.ReadOnly
+	return s, nil
+}
+
+// openFile returns the process's one file for a vault, and its path. The caller
+// releases it.
+func openFile(ctx context.Context, path string) (*file, string, error) {
+	if err := store.FromContext(ctx); err != nil {
+		return nil, "", err
+	}
+	path, err := resolve(path)
+	if err != nil {
+		return nil, "", err
+	}
+	info, err := inspect(path)
+	if err != nil {
+		return nil, "", err
+	}
+	return acquire(path, info), path, nil
+}
+
+// readHeader reads the header, which is not authenticated yet.
+func (f *file) readHeader(ctx context.Context) (raw stored, h header, err error) {
+	err = f.read(ctx, func(n *conn) (err error) {
+		raw, err = n.header()
+		return err
+	})
+	if err != nil {
+		return raw, h, err
+	}
+	h, err = raw.decode()
+	return raw, h, err
 }
 
 // unlock reads the header, finds the vault key and authenticates the header
 // with it.
 func (f *file) unlock(ctx context.Context, keys []KeySource) (*sealer, error) {
-	var stored stored
-	err := f.read(ctx, func(n *conn) (err error) {
-		stored, err = n.header()
-		return err
-	})
+	raw, h, err := f.readHeader(ctx)
 	if err != nil {
 		return nil, err
 	}
-	h, err := decodeHeader(stored.body)
-	if err != nil {
-		return nil, err
-	}
-	vaultKey, err := unlock(ctx, h, keys)
+	vaultKey, err := unlock(ctx, raw, h, keys)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(vaultKey)
-	s, err := newSealer(vaultKey, h.Vault, h.Suite)
-	if err != nil {
-		return nil, err
-	}
-	return s, s.authenticate(stored.body, stored.mac)
+	return raw.sealer(h, vaultKey)
 }
 
 // resolve returns an absolute path.
@@ -147,6 +158,9 @@ func inspect(path string) (fs.FileInfo, error) {
 		return nil, &store.Error{Class: store.ErrCorrupt, Detail: fmt.Sprintf("the vault %s has %d bytes", path, info.Size()), Remedy: restoring}
 	}
 	if err := durable.CheckDir(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	if err := checkFileSystem(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	return info, checkCompanions(path)

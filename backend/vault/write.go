@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 
+	"github.com/kinring/kinring/internal/litedb"
 	"github.com/kinring/kinring/store"
 	codes "modernc.org/sqlite/lib"
 )
@@ -27,24 +28,28 @@ func (s *vaultStore) put(ctx context.Context, key store.Key, item store.Item, co
 		return "", err
 	}
 	defer leave()
-	fresh, err := s.sealer.sealRow(key, item)
-	if err != nil {
-		return "", err
-	}
-	err = s.change(ctx, fresh.id, func(n *conn, old row, there bool, sum *census) error {
-		if !cond.Holds(there, revision(old)) {
-			return conflict(cond, there)
+	var rev store.Revision
+	err = s.sealed(ctx, func(k *sealer) error {
+		fresh, err := k.sealRow(key, item)
+		if err != nil {
+			return err
 		}
-		if there {
-			sum.remove(s.sealer, old)
-		}
-		sum.add(s.sealer, fresh)
-		return n.put(fresh)
+		rev = revision(fresh)
+		return s.change(ctx, k, fresh.id, func(n *conn, old row, there bool, sum *census) error {
+			if !cond.Holds(there, revision(old)) {
+				return conflict(cond, there)
+			}
+			if there {
+				sum.remove(k, old)
+			}
+			sum.add(k, fresh)
+			return n.put(fresh)
+		})
 	})
 	if err != nil {
 		return "", err
 	}
-	return revision(fresh), nil
+	return rev, nil
 }
 
 // Delete removes an item if the condition holds.
@@ -64,15 +69,17 @@ func (s *vaultStore) delete(ctx context.Context, key store.Key, cond store.Condi
 		return err
 	}
 	defer leave()
-	return s.change(ctx, s.sealer.id(key), func(n *conn, old row, there bool, sum *census) error {
-		switch {
-		case cond.IsAny() && !there:
-			return &store.Error{Class: store.ErrNotFound}
-		case !cond.Holds(there, revision(old)):
-			return conflict(cond, there)
-		}
-		sum.remove(s.sealer, old)
-		return n.delete(old.id)
+	return s.sealed(ctx, func(k *sealer) error {
+		return s.change(ctx, k, k.id(key), func(n *conn, old row, there bool, sum *census) error {
+			switch {
+			case cond.IsAny() && !there:
+				return &store.Error{Class: store.ErrNotFound}
+			case !cond.Holds(there, revision(old)):
+				return conflict(cond, there)
+			}
+			sum.remove(k, old)
+			return n.delete(old.id)
+		})
 	})
 }
 
@@ -113,23 +120,34 @@ func (s *vaultStore) enterWrite(ctx context.Context) (func(), error) {
 type changeFunc func(n *conn, old row, there bool, sum *census) error
 
 // change runs one write: all of it or nothing happens.
-func (s *vaultStore) change(ctx context.Context, id []byte, do changeFunc) error {
+func (s *vaultStore) change(ctx context.Context, k *sealer, id []byte, do changeFunc) error {
+	var after outcome
+	err := s.transact(ctx, func(n *conn) (err error) {
+		after, err = s.prepareChange(ctx, n, k, id, do)
+		return err
+	})
+	if err == nil && after.checked {
+		s.setChecked(after.box)
+	}
+	return err
+}
+
+// transact runs do in a transaction that nobody else can write beside, and
+// commits what it did if it returns nil.
+func (s *vaultStore) transact(ctx context.Context, do func(n *conn) error) error {
 	return s.file.write(ctx, func(n *conn) error {
-		if err := patiently(ctx, func() error { return n.exec("BEGIN IMMEDIATE") }); err != nil {
+		if err := patiently(ctx, func() error { return n.Exec("BEGIN IMMEDIATE") }); err != nil {
 			return translate(err)
 		}
-		after, err := s.prepareChange(ctx, n, id, do)
+		err := do(n)
 		if err == nil {
 			err = store.FromContext(ctx)
 		}
 		if err != nil {
 			return s.abandon(n, err)
 		}
-		if err := n.exec("COMMIT"); err != nil {
+		if err := n.Exec("COMMIT"); err != nil {
 			return s.unsettled(n, err)
-		}
-		if after.checked {
-			s.setChecked(after.box)
 		}
 		return nil
 	})
@@ -143,7 +161,7 @@ type outcome struct {
 }
 
 // prepareChange does everything but the commit.
-func (s *vaultStore) prepareChange(ctx context.Context, n *conn, id []byte, do changeFunc) (outcome, error) {
+func (s *vaultStore) prepareChange(ctx context.Context, n *conn, k *sealer, id []byte, do changeFunc) (outcome, error) {
 	old, there, err := n.row(columnsEntry, id)
 	if err != nil {
 		return outcome{}, err
@@ -151,35 +169,35 @@ func (s *vaultStore) prepareChange(ctx context.Context, n *conn, id []byte, do c
 	if there {
 		// A revision that does not authenticate must neither meet a condition nor
 		// break one.
-		if _, err := s.sealer.openEntry(old); err != nil {
+		if _, err := k.openEntry(old); err != nil {
 			return outcome{}, err
 		}
-	} else if err := s.verify(ctx, n); err != nil {
+	} else if err := s.verify(ctx, n, k); err != nil {
 		return outcome{}, err
 	}
 	before, err := n.census()
 	if err != nil {
 		return outcome{}, err
 	}
-	sum, err := s.sealer.openCensus(before)
+	sum, err := n.openCensus(k, before)
 	if err != nil {
 		return outcome{}, err
 	}
 	if err := do(n, old, there, &sum); err != nil {
 		return outcome{}, err
 	}
-	after := outcome{box: s.sealer.sealCensus(sum), checked: s.isChecked(before)}
+	after := outcome{box: k.sealCensus(sum), checked: s.isChecked(before)}
 	return after, n.setCensus(after.box)
 }
 
 // abandon rolls back. What failed on the disk before the commit has changed
 // nothing, yet whoever goes on writing after it may lose what comes next.
 func (s *vaultStore) abandon(n *conn, err error) error {
-	rollback := n.exec("ROLLBACK")
-	if primary(rollback) == codes.SQLITE_ERROR {
+	rollback := n.Exec("ROLLBACK")
+	if litedb.Primary(rollback) == codes.SQLITE_ERROR {
 		rollback = nil // SQLite did so itself, as it does after some failures
 	}
-	if primary(err) == codes.SQLITE_IOERR || rollback != nil {
+	if litedb.Primary(err) == codes.SQLITE_IOERR || rollback != nil {
 		s.refuseWrites(errors.Join(err, rollback))
 	}
 	return translate(err)
@@ -189,7 +207,7 @@ func (s *vaultStore) abandon(n *conn, err error) error {
 // record and nothing has happened. After anything else the record may be in the
 // log, synced or not, and only a reopened vault can tell.
 func (s *vaultStore) unsettled(n *conn, err error) error {
-	if primary(err) == codes.SQLITE_FULL {
+	if litedb.Primary(err) == codes.SQLITE_FULL {
 		return s.abandon(n, err)
 	}
 	s.refuseWrites(err)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,15 +15,19 @@ import (
 const initLong = `Make a vault: the embedded, encrypted store. This is the only verb that makes
 one. An existing vault is left untouched (exit code 6).
 
-The vault's key comes from the first of these that is named: --key-file,
---passphrase-file, KINRING_KEY_FILE, KINRING_PASSPHRASE_FILE. If none is, a
-person at a terminal is asked for a passphrase; without a terminal a key file is
-made beside the vault.
+The vault's key comes from what a flag names: --key-in-keyring, --key-file or
+--passphrase-file; else from KINRING_KEY_FILE or KINRING_PASSPHRASE_FILE. If
+nothing is named, a person at a terminal is asked for a passphrase; without a
+terminal the key goes into the system's keyring if there is one, and else into a
+key file beside the vault. What was picked, and how strong it is, is printed.
+More keys can be added later: see kinring vault.
 
 A key file holds 256 random bits: who cannot read the file cannot open the
 vault, and who can read both can. Keep it apart from backups of the vault. A
-passphrase is as strong as it is hard to guess; Argon2id makes each guess cost
-64 MiB of memory and three passes.`
+passphrase is as strong as it is hard to guess; what a guess costs is printed.
+
+--cipher aes256gcm seals the vault with what FIPS 140-3 allows, and is the default
+where GODEBUG=fips140=only is set.`
 
 // initDocument is kinring.init/1.
 type initDocument struct {
@@ -32,13 +35,13 @@ type initDocument struct {
 	Vault    string `json:"vault"`
 	Key      string `json:"key"`
 	KeyFile  string `json:"key_file,omitempty"`
+	Cipher   string `json:"cipher"`
 	Strength string `json:"strength"`
 }
 
-type initFlags struct{ keyFile, passphraseFile string }
-
 func (a *app) initCommand() *cobra.Command {
-	var flags initFlags
+	var flags newKeyFlags
+	var cipher string
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Make a vault",
@@ -47,34 +50,39 @@ func (a *app) initCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.deadline(cmd.Context())
 			defer cancel()
-			return a.init(ctx, flags)
+			return a.init(ctx, flags, cipher)
 		},
 	}
-	cmd.Flags().StringVar(&flags.keyFile, "key-file", "", "use this key file; it is made if it is not there")
-	cmd.Flags().StringVar(&flags.passphraseFile, "passphrase-file", "", "use the passphrase in this file")
+	flags.add(cmd)
+	cmd.Flags().StringVar(&cipher, "cipher", "", "xchacha20poly1305 or aes256gcm")
 	return cmd
 }
 
-func (a *app) init(ctx context.Context, flags initFlags) error {
-	options, err := a.vaultOptions()
+func (a *app) init(ctx context.Context, flags newKeyFlags, cipher string) error {
+	path, err := vaultPath()
 	if err != nil {
 		return err
 	}
-	if err := vacant(options.Path); err != nil {
+	if err := vacant(path); err != nil {
 		return err
 	}
-	doc, err := a.firstKey(ctx, flags, &options)
+	key, err := a.firstKey(ctx, flags, path)
 	if err != nil {
 		return err
 	}
-	if err := vault.Create(ctx, options); err != nil {
+	if err := vault.Create(ctx, vault.Options{Path: path, Keys: []vault.KeySource{key.source}, Cipher: cipher}); err != nil {
 		return err
 	}
-	doc.Schema, doc.Vault = "kinring.init/1", options.Path
+	made, err := vault.Describe(ctx, path)
+	if err != nil {
+		return err
+	}
+	doc := initDocument{Schema: "kinring.init/1", Vault: path, Key: key.kind, KeyFile: key.file,
+		Cipher: made.Cipher, Strength: made.Slots[0].Strength}
 	if a.json {
 		return a.printJSON(doc)
 	}
-	_, err = fmt.Fprintf(a.out, "vault: %s\nkey: %s\nstrength: %s\n", doc.Vault, keyText(doc), doc.Strength)
+	_, err = fmt.Fprintf(a.out, "vault: %s\nkey: %s\nstrength: %s\ncipher: %s\n", path, key, doc.Strength, doc.Cipher)
 	return err
 }
 
@@ -89,50 +97,19 @@ func vacant(path string) error {
 		Remedy: "use that vault, or name another one with KINRING_VAULT", Err: err}
 }
 
-func keyText(doc initDocument) string {
-	if doc.KeyFile != "" {
-		return doc.Key + " " + doc.KeyFile
-	}
-	return doc.Key
-}
-
-const (
-	keyFileStrength    = "256 random bits; whoever can read the key file and the vault can open it"
-	passphraseStrength = "that of the passphrase, with Argon2id (64 MiB, 3 passes) against guessing"
-)
-
-// firstKey decides where the vault's key comes from and leaves that source alone
-// in the options.
-func (a *app) firstKey(ctx context.Context, flags initFlags, options *vault.Options) (initDocument, error) {
-	if flags.keyFile != "" && flags.passphraseFile != "" {
-		return initDocument{}, usage("give either --key-file or --passphrase-file")
-	}
-	keyFile := flags.keyFile
-	passphraseFile := flags.passphraseFile
-	if keyFile == "" && passphraseFile == "" {
-		keyFile, passphraseFile = os.Getenv("KINRING_KEY_FILE"), os.Getenv("KINRING_PASSPHRASE_FILE")
-	}
-	switch {
-	case keyFile == "" && passphraseFile != "":
-		options.Keys = []vault.KeySource{vault.PassphraseFile(passphraseFile)}
-		return initDocument{Key: "passphrase file", KeyFile: passphraseFile, Strength: passphraseStrength}, nil
-	case keyFile == "" && a.mayAsk():
-		passphrase, err := askTwice(ctx, "New passphrase for the vault")
-		if err == nil && len(passphrase) == 0 {
-			err = &kinring.Error{Class: kinring.ErrCancelled, Op: "init", Detail: "the passphrase is empty"}
+// firstKey decides where the key of a new vault comes from.
+func (a *app) firstKey(ctx context.Context, flags newKeyFlags, path string) (newKey, error) {
+	if flags.none() {
+		flags.keyFile = os.Getenv("KINRING_KEY_FILE")
+		if flags.keyFile == "" {
+			flags.passphraseFile = os.Getenv("KINRING_PASSPHRASE_FILE")
 		}
-		options.Keys = []vault.KeySource{vault.Passphrase(func(context.Context) ([]byte, error) { return passphrase, nil })}
-		return initDocument{Key: "passphrase", Strength: passphraseStrength}, err
 	}
-	keyFile = cmp.Or(keyFile, vault.DefaultKeyFile(options.Path))
-	options.Keys = []vault.KeySource{vault.KeyFile(keyFile)}
-	return initDocument{Key: "key file", KeyFile: keyFile, Strength: keyFileStrength}, ensureKeyFile(ctx, keyFile)
-}
-
-// ensureKeyFile makes a key file unless it is there.
-func ensureKeyFile(ctx context.Context, path string) error {
-	if _, err := os.Lstat(path); err == nil {
-		return nil
+	if flags.none() && !a.mayAsk() {
+		flags.keyring = keyringAnswers(ctx)
 	}
-	return vault.GenerateKeyFile(ctx, path)
+	if flags.none() && !a.mayAsk() {
+		flags.keyFile = vault.DefaultKeyFile(path)
+	}
+	return a.newKey(ctx, flags)
 }

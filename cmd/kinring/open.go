@@ -1,13 +1,14 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os"
 
 	"github.com/kinring/kinring"
+	"github.com/kinring/kinring/backend/keychain"
 	"github.com/kinring/kinring/backend/memory"
+	"github.com/kinring/kinring/backend/secretservice"
 	"github.com/kinring/kinring/backend/vault"
 	"github.com/kinring/kinring/coexist"
 	"github.com/kinring/kinring/store"
@@ -22,15 +23,30 @@ func (a *app) open(ctx context.Context) (*kinring.Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	driver, err := a.driver()
+	driver, _, err := a.driver(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	options := []kinring.Option{kinring.WithStore(driver), kinring.WithNotices(a.tell)}
+	options := []kinring.Option{kinring.WithStore(driver), kinring.WithNotices(a.tell), kinring.WithInteraction(a.interaction())}
 	if a.switchStore {
 		options = append(options, kinring.WithSwitchedStore())
 	}
+	if p.Development == vault.Kind {
+		own, err := a.driverOf(vault.Kind)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, kinring.WithDevelopmentStore(own))
+	}
 	return kinring.Open(ctx, p, options...)
+}
+
+// interaction says whether stores may ask the person at the terminal.
+func (a *app) interaction() kinring.Interaction {
+	if a.mayAsk() {
+		return kinring.IfAttended
+	}
+	return kinring.Never
 }
 
 // with runs f on the family's ring within the run's deadline.
@@ -54,7 +70,10 @@ func (a *app) tell(n kinring.Notice) {
 	case coexist.NoticeBackfilled, coexist.NoticeAdopted, coexist.NoticeFastForwarded:
 		return // that is what get is for
 	}
-	text := fmt.Sprintf("%s: %s", n.Key.Redacted(), n.Kind)
+	text := string(n.Kind)
+	if n.Key != (store.Key{}) {
+		text = n.Key.Redacted() + ": " + text
+	}
 	if n.Source != "" {
 		text += " (" + n.Source + ")"
 	}
@@ -64,47 +83,76 @@ func (a *app) tell(n kinring.Notice) {
 	a.notice("%s", oneLine(text))
 }
 
-// driver returns the store that KINRING_STORE names. auto is the vault: this
-// build knows no keyring.
-func (a *app) driver() (store.Driver, error) {
-	switch kind := cmp.Or(os.Getenv("KINRING_STORE"), "auto"); kind {
-	case "auto", vault.Kind:
+// driver returns the store that KINRING_STORE names for a family, and why it is
+// that one. The profile may be empty.
+func (a *app) driver(ctx context.Context, p kinring.Profile) (driver store.Driver, why string, err error) {
+	kind, why := os.Getenv("KINRING_STORE"), "KINRING_STORE says so"
+	if kind == "" || kind == "auto" {
+		if kind, why, err = a.auto(ctx, p); err != nil {
+			return nil, "", err
+		}
+	}
+	driver, err = a.driverOf(kind)
+	return driver, why, err
+}
+
+func (a *app) driverOf(kind string) (store.Driver, error) {
+	switch kind {
+	case vault.Kind:
 		options, err := a.vaultOptions()
 		return vault.Driver(options), err
-	case memory.Kind:
+	case memory.Kind, secretservice.Kind:
 		return store.DriverFor(kind)
-	case "keychain", "secret-service", "wincred":
+	case keychain.Kind:
+		return a.keychainDriver()
+	case "wincred":
 		return nil, &kinring.Error{Class: kinring.ErrUnsupported, Op: "open", Store: kind,
 			Detail: "this build does not have this store", Remedy: "use KINRING_STORE=vault"}
 	default:
-		return nil, usage(fmt.Sprintf("KINRING_STORE is %q; use auto, vault or memory", kind))
+		return nil, usage(fmt.Sprintf("KINRING_STORE is %q; use auto, keychain, secret-service, vault or memory", kind))
 	}
 }
 
-// vaultOptions returns where the vault is and where its key may come from, in
-// the order in which they are tried.
+// vaultPath returns where the vault is.
+func vaultPath() (string, error) {
+	if path := os.Getenv("KINRING_VAULT"); path != "" {
+		return path, nil
+	}
+	return vault.DefaultPath()
+}
+
+// vaultOptions returns where the vault is and where its key may come from: what
+// unlock left, the system's keyring, then the files that are named. A person is
+// asked only if no file is.
 func (a *app) vaultOptions() (vault.Options, error) {
-	o := vault.Options{Path: os.Getenv("KINRING_VAULT")}
-	if o.Path == "" {
-		path, err := vault.DefaultPath()
-		if err != nil {
-			return o, err
-		}
-		o.Path = path
+	path, err := vaultPath()
+	if err != nil {
+		return vault.Options{}, err
 	}
-	if file := a.keyFile(o.Path); file != "" {
-		o.Keys = append(o.Keys, vault.KeyFile(file))
+	o := vault.Options{Path: path, Keys: []vault.KeySource{vault.Held(), vault.KeyInKeyring(systemKeyring())}}
+	files := a.keyFiles(path)
+	if len(files) == 0 && a.mayAsk() {
+		files = append(files, askPassphrase)
 	}
-	if file := os.Getenv("KINRING_PASSPHRASE_FILE"); file != "" {
-		o.Keys = append(o.Keys, vault.PassphraseFile(file))
-	}
-	if len(o.Keys) == 0 && a.mayAsk() {
-		o.Keys = append(o.Keys, vault.Passphrase(func(ctx context.Context) ([]byte, error) {
-			return askSecret(ctx, "Passphrase of the vault: ")
-		}))
-	}
+	o.Keys = append(o.Keys, files...)
 	return o, nil
 }
+
+// keyFiles returns the sources that are files.
+func (a *app) keyFiles(vaultPath string) []vault.KeySource {
+	var keys []vault.KeySource
+	if file := a.keyFile(vaultPath); file != "" {
+		keys = append(keys, vault.KeyFile(file))
+	}
+	if file := os.Getenv("KINRING_PASSPHRASE_FILE"); file != "" {
+		keys = append(keys, vault.PassphraseFile(file))
+	}
+	return append(keys, vault.Credential(os.Getenv("CREDENTIALS_DIRECTORY"))...)
+}
+
+var askPassphrase = vault.Passphrase(func(ctx context.Context) ([]byte, error) {
+	return askSecret(ctx, "Passphrase of the vault: ")
+})
 
 // keyFile returns the key file that the environment names, else the one that
 // init makes beside the vault if it is there.

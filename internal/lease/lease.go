@@ -12,6 +12,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 
 	"github.com/kinring/kinring/internal/durable"
 	"github.com/kinring/kinring/internal/filelock"
@@ -56,10 +58,26 @@ func (l Leases) Hold(ctx context.Context, key store.Key) (*Lease, error) {
 	return held, nil
 }
 
-// name is the same for every program and says nothing about the key.
-func (l Leases) name(key store.Key) string {
+// DefaultDir is where the locks of stores are that are no file. It depends on the
+// user alone and not on HOME or TMPDIR, because programs of one family may run
+// with different ones. Others can make it first, but then it is theirs and
+// refused.
+func DefaultDir() string {
+	if runtime.GOOS == "windows" {
+		if dir, err := os.UserCacheDir(); err == nil {
+			return filepath.Join(dir, "kinring", "locks")
+		}
+	}
+	return filepath.Join("/var/tmp", "kinring-"+strconv.Itoa(os.Getuid()))
+}
+
+func (l Leases) name(key store.Key) string { return FileName(l.Store, key) }
+
+// FileName names a key of a store in a directory of locks. It is the same for
+// every program and says nothing about the key.
+func FileName(identity string, key store.Key) string {
 	h := sha256.New()
-	for _, part := range []string{l.Store, key.Service, key.Account} {
+	for _, part := range []string{identity, key.Service, key.Account} {
 		var size [4]byte
 		binary.BigEndian.PutUint32(size[:], uint32(len(part)))
 		h.Write(size[:])

@@ -2,14 +2,12 @@ package authjson
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
-	"sync"
 
+	"github.com/kinring/kinring/internal/codexlock"
 	"github.com/kinring/kinring/internal/durable"
+	"github.com/kinring/kinring/internal/jsontext"
+	"github.com/kinring/kinring/internal/source"
 	"github.com/kinring/kinring/store"
 )
 
@@ -39,7 +37,7 @@ func (Entries) Capabilities() store.Capabilities {
 }
 
 // Canonical returns compact JSON with sorted names.
-func (Entries) Canonical(value []byte) []byte { return canonical(value) }
+func (Entries) Canonical(value []byte) []byte { return jsontext.Canonical(value) }
 
 // Open returns the source. The file knows no services: its keys have the one
 // that the profile gives.
@@ -67,17 +65,17 @@ func (e *entries) Info() store.Info {
 }
 
 func (e *entries) Get(ctx context.Context, key store.Key) (store.Item, error) {
-	err := e.enter(ctx, key)
+	err := e.Enter(ctx, key)
 	if err != nil {
-		return store.Item{}, e.at(err, "get", key)
+		return store.Item{}, e.At(err, "get", key)
 	}
 	item, err := e.get(ctx, key)
-	return item, e.at(err, "get", key)
+	return item, e.At(err, "get", key)
 }
 
 func (e *entries) get(ctx context.Context, key store.Key) (store.Item, error) {
 	if key.Service != e.service {
-		return store.Item{}, nothingThere(store.Any(), e.path)
+		return store.Item{}, source.NothingThere(store.Any(), e.path)
 	}
 	if item, ok, err := e.batched(ctx, key); ok {
 		return item, err
@@ -88,7 +86,7 @@ func (e *entries) get(ctx context.Context, key store.Key) (store.Item, error) {
 	case err != nil:
 		return store.Item{}, err
 	case i < 0:
-		return store.Item{}, nothingThere(store.Any(), e.path)
+		return store.Item{}, source.NothingThere(store.Any(), e.path)
 	}
 	return e.item(key, o.members[i].value.of(o.text))
 }
@@ -130,28 +128,15 @@ func (e *entries) item(key store.Key, value []byte) (store.Item, error) {
 	return store.Item{Value: store.NewValue(value), Revision: entryRevision(key, value)}, nil
 }
 
-// processKey keys the revisions of entries for the life of this process.
-var processKey = sync.OnceValue(func() []byte {
-	key := make([]byte, sha256.Size)
-	_, _ = rand.Read(key) // never fails, see crypto/rand
-	return key
-})
-
 // entryRevision names an entry by its text: the file keeps nothing else of a
 // single entry, and the file's own stamp would change with every other entry.
-// So writing the same text again is the same revision again. The digest is
-// keyed, so that nobody can try values against it; the price is that another
-// process finds another revision, and a match on this one does not hold there.
 func entryRevision(key store.Key, value []byte) store.Revision {
-	m := hmac.New(sha256.New, processKey())
-	m.Write(quote(key.Account))
-	m.Write(value)
-	return store.Revision(base64.RawURLEncoding.EncodeToString(m.Sum(nil)[:16]))
+	return source.Revision(jsontext.Quote(key.Account), value)
 }
 
 func (e *entries) Put(ctx context.Context, key store.Key, item store.Item, cond store.Condition) (store.Revision, error) {
 	rev, err := e.put(ctx, key, item, cond)
-	return rev, e.at(err, "put", key)
+	return rev, e.At(err, "put", key)
 }
 
 func (e *entries) put(ctx context.Context, key store.Key, item store.Item, cond store.Condition) (rev store.Revision, err error) {
@@ -177,15 +162,14 @@ func (e *entries) put(ctx context.Context, key store.Key, item store.Item, cond 
 }
 
 func (e *entries) checkPut(ctx context.Context, key store.Key, item store.Item) error {
-	if err := e.enter(ctx, key); err != nil {
+	if err := e.Enter(ctx, key); err != nil {
 		return err
 	}
 	if err := checkItem(item, Entries{}.Capabilities()); err != nil {
 		return err
 	}
 	if key.Service != e.service {
-		return &store.Error{Class: store.ErrUnsupported, Store: e.path, Detail: "the file holds keys of another service only",
-			Remedy: "assign the key to another source"}
+		return source.WrongService(e.path)
 	}
 	return checkEntryText(item.Value)
 }
@@ -198,8 +182,8 @@ func checkEntryText(v store.Value) (err error) {
 			err = &store.Error{Class: store.ErrInvalid, Detail: "white space around an entry would not be kept", Remedy: "leave it out"}
 			return
 		}
-		if wrapped := append([]byte(`{"":`), b...); tooDeep(wrapped) {
-			err = &store.Error{Class: store.ErrInvalid, Detail: "the value would not fit: " + errTooDeep.Error(), Remedy: "flatten it"}
+		if wrapped := append([]byte(`{"":`), b...); jsontext.TooDeep(wrapped) {
+			err = &store.Error{Class: store.ErrInvalid, Detail: "the value would not fit: " + jsontext.ErrTooDeep.Error(), Remedy: "flatten it"}
 		}
 	})
 	return err
@@ -218,13 +202,13 @@ func (e *entries) change(ctx context.Context, key store.Key, cond store.Conditio
 	} else {
 		clear(text)
 	}
-	if err := makeHome(e.home); err != nil {
+	if err := codexlock.MakeHome(e.home); err != nil {
 		return err
 	}
-	if err := makeEntryLocks(e.home); err != nil {
+	if err := codexlock.MakeEntryLocks(e.home); err != nil {
 		return err
 	}
-	return withLocks(ctx, entryLockFiles(e.home, key.Account), func(ctx context.Context) error {
+	return codexlock.With(ctx, codexlock.Entry(e.home, key.Account, codexlock.CredentialsFile), func(ctx context.Context) error {
 		text, missing, err := e.edited(ctx, key, cond, edit)
 		if err != nil {
 			return err
@@ -246,7 +230,7 @@ func (e *entries) edited(ctx context.Context, key store.Key, cond store.Conditio
 		rev = entryRevision(key, o.members[i].value.of(o.text))
 	}
 	if !cond.Holds(i >= 0, rev) {
-		return nil, false, conflict(cond)
+		return nil, false, source.Conflict(cond)
 	}
 	if missing = o.text == nil; missing {
 		o.text = []byte("{}")
@@ -268,38 +252,38 @@ func (e *entries) place(ctx context.Context, text []byte, missing bool) error {
 }
 
 func (e *entries) Delete(ctx context.Context, key store.Key, cond store.Condition) error {
-	return e.at(e.delete(ctx, key, cond), "delete", key)
+	return e.At(e.delete(ctx, key, cond), "delete", key)
 }
 
 func (e *entries) delete(ctx context.Context, key store.Key, cond store.Condition) error {
-	if err := e.enter(ctx, key); err != nil {
+	if err := e.Enter(ctx, key); err != nil {
 		return err
 	}
-	if err := checkDelete(cond); err != nil {
+	if err := source.CheckDelete(cond); err != nil {
 		return err
 	}
 	return e.change(ctx, key, cond, func(o object, i int) ([]byte, error) {
 		if i < 0 {
-			return nil, nothingThere(cond, e.path)
+			return nil, source.NothingThere(cond, e.path)
 		}
 		return o.without(i), nil
 	})
 }
 
 func (e *entries) List(ctx context.Context, service string) ([]store.Entry, error) {
-	if err := e.usable(ctx); err != nil {
-		return nil, e.at(err, "list", store.Key{})
+	if err := e.Usable(ctx); err != nil {
+		return nil, e.At(err, "list", store.Key{})
 	}
 	if service != "" && service != e.service {
 		return nil, nil
 	}
 	o, _, err := e.stamped(ctx)
 	if err != nil {
-		return nil, e.at(err, "list", store.Key{})
+		return nil, e.At(err, "list", store.Key{})
 	}
 	defer clear(o.text)
 	all, err := e.entries(o)
-	return all, e.at(err, "list", store.Key{})
+	return all, e.At(err, "list", store.Key{})
 }
 
 // entries names the members. One that is there twice is named once and without

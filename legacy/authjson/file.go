@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"sync/atomic"
-	"time"
 
 	"github.com/kinring/kinring/internal/durable"
+	"github.com/kinring/kinring/internal/jsontext"
 	"github.com/kinring/kinring/internal/settled"
+	"github.com/kinring/kinring/internal/source"
 	"github.com/kinring/kinring/store"
 )
 
@@ -22,18 +22,12 @@ const homeVariable = "home"
 // fileMode is the mode that Codex gives its files of secrets.
 const fileMode = 0o600
 
-// holdLimit is how long a lock may be held before a change is given up with
-// nothing done: Codex 0.169.0 waits for auth.json.lock for 5 s and then drops
-// the tokens that it meant to write.
-const holdLimit = 3 * time.Second
-
 // file is one of Codex's files of secrets, as both layouts use it.
 type file struct {
-	source string // name in the profile
-	home   string
-	path   string
-	limit  int64 // bytes
-	closed atomic.Bool
+	source.Door
+	home  string
+	path  string
+	limit int64 // bytes
 }
 
 // content is what a file held at one moment.
@@ -44,7 +38,7 @@ type content struct {
 
 // newFile resolves where the file is. base is its name in Codex's folder.
 func newFile(config store.SourceConfig, base string, limit int64) (*file, error) {
-	f := &file{source: config.Name, home: config.Vars[homeVariable], path: config.Path, limit: limit}
+	f := &file{Door: source.Door{Name: config.Name}, home: config.Vars[homeVariable], path: config.Path, limit: limit}
 	if f.path == "" && f.home != "" {
 		f.path = filepath.Join(f.home, base)
 	}
@@ -59,31 +53,10 @@ func newFile(config store.SourceConfig, base string, limit int64) (*file, error)
 	return f, nil
 }
 
-// enter refuses what needs no file to be refused.
-func (f *file) enter(ctx context.Context, key store.Key) error {
-	if err := store.CheckKey(key); err != nil {
-		return err
-	}
-	return f.usable(ctx)
-}
-
-func (f *file) usable(ctx context.Context) error {
-	if f.closed.Load() {
-		return &store.Error{Class: store.ErrUnavailable, Detail: "the source is closed", Remedy: "open it again"}
-	}
-	return store.FromContext(ctx)
-}
-
-// Close makes every later call fail.
-func (f *file) Close() error {
-	f.closed.Store(true)
-	return nil
-}
-
 // read returns the file's content once it is settled and one JSON object. The
 // mode is not judged: an older Codex leaves a wider one as it found it.
 func (f *file) read(ctx context.Context) (content, error) {
-	s := settled.File{Path: f.path, Limits: durable.Limits{MaxSize: f.limit}, Whole: checkObject}
+	s := settled.File{Path: f.path, Limits: durable.Limits{MaxSize: f.limit}, Whole: jsontext.CheckObject}
 	data, stamp, err := s.Read(ctx)
 	return content{data, stamp}, err
 }
@@ -92,15 +65,15 @@ func (f *file) read(ctx context.Context) (content, error) {
 // another text after every write. A file that is not there has a stamp too. The
 // stamp is the whole file's, whatever the key.
 func (f *file) Stamp(ctx context.Context, key store.Key) (string, error) {
-	if err := f.enter(ctx, key); err != nil {
-		return "", f.at(err, "stamp", key)
+	if err := f.Enter(ctx, key); err != nil {
+		return "", f.At(err, "stamp", key)
 	}
 	s, err := durable.StampOf(f.path)
 	if errors.Is(err, store.ErrNotFound) {
 		return "absent", nil
 	}
 	if err != nil {
-		return "", f.at(err, "stamp", key)
+		return "", f.At(err, "stamp", key)
 	}
 	return stampText(s), nil
 }
@@ -145,63 +118,17 @@ func (f *file) checkWritable() error {
 	return err
 }
 
-// at says in an error which operation, source and key it is about, and keeps
-// the path that it named.
-func (f *file) at(err error, op string, key store.Key) error {
-	e, ok := err.(*store.Error)
-	if !ok {
-		return err
-	}
-	c := *e
-	if c.Store != "" && c.Store != f.source {
-		c.Detail = prefixed(c.Store, c.Detail)
-	}
-	c.Op, c.Store = op, f.source
-	return store.At(&c, op, f.source, key)
-}
-
-func prefixed(path, detail string) string {
-	if detail == "" {
-		return path
-	}
-	return path + ": " + detail
-}
-
-func conflict(cond store.Condition) error {
-	return &store.Error{Class: store.ErrConflict, Detail: fmt.Sprintf("the condition %s does not hold", cond),
-		Remedy: "read the key again"}
-}
-
 // checkItem refuses what Codex's files cannot hold: kinring's records, and
 // values that are no JSON object of their own.
 func checkItem(item store.Item, caps store.Capabilities) error {
-	if err := store.CheckItem(item, caps); err != nil {
+	if err := source.CheckItem(item, caps); err != nil {
 		return err
 	}
-	if item.Record.Present() {
-		return &store.Error{Class: store.ErrUnsupported, Detail: "the source keeps no records", Remedy: "write the value without one"}
-	}
 	var err error
-	item.Value.View(func(b []byte) { err = checkObject(b) })
+	item.Value.View(func(b []byte) { err = jsontext.CheckObject(b) })
 	if err != nil {
 		return &store.Error{Class: store.ErrInvalid, Detail: "Codex could not read the value: " + err.Error(),
 			Remedy: "give a JSON object"}
 	}
 	return nil
-}
-
-// checkDelete refuses a condition that makes no sense for Delete.
-func checkDelete(cond store.Condition) error {
-	if cond.IsAbsent() {
-		return &store.Error{Class: store.ErrInvalid, Detail: "a delete cannot require absence", Remedy: "use any or match"}
-	}
-	return nil
-}
-
-// nothingThere is the outcome of a Delete that found nothing.
-func nothingThere(cond store.Condition, path string) error {
-	if !cond.IsAny() {
-		return conflict(cond)
-	}
-	return &store.Error{Class: store.ErrNotFound, Store: path}
 }

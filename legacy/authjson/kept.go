@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kinring/kinring/internal/durable"
+	"github.com/kinring/kinring/internal/source"
 	"github.com/kinring/kinring/store"
 )
 
@@ -57,7 +58,7 @@ func (e *entries) batched(ctx context.Context, key store.Key) (item store.Item, 
 	i, found := k.index[key.Account]
 	switch {
 	case !found:
-		return store.Item{}, true, nothingThere(store.Any(), e.path)
+		return store.Item{}, true, source.NothingThere(store.Any(), e.path)
 	case i == ambiguous:
 		return store.Item{}, true, e.twice(errEntryTwice)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kinring/kinring/internal/jsontext"
 	"github.com/kinring/kinring/store"
 )
 
@@ -111,7 +112,7 @@ func BenchmarkBatchGet(b *testing.B) {
 	path := filepath.Join(home, entriesFile)
 	text := []byte(`{"a":{"access_token":"made-up"}`)
 	for i := range 9999 {
-		text = append(text, `,"made-up|`+string(quote(time.Duration(i).String()))[1:]+`:{"access_token":"made-up"}`...)
+		text = append(text, `,"made-up|`+string(jsontext.Quote(time.Duration(i).String()))[1:]+`:{"access_token":"made-up"}`...)
 	}
 	if err := os.WriteFile(path, append(text, '}'), 0o600); err != nil {
 		b.Fatal(err)

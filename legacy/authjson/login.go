@@ -6,8 +6,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/kinring/kinring/internal/codexlock"
 	"github.com/kinring/kinring/internal/durable"
+	"github.com/kinring/kinring/internal/jsontext"
 	"github.com/kinring/kinring/internal/settled"
+	"github.com/kinring/kinring/internal/source"
 	"github.com/kinring/kinring/store"
 )
 
@@ -33,7 +36,7 @@ func (Login) Capabilities() store.Capabilities {
 }
 
 // Canonical returns compact JSON with sorted names.
-func (Login) Canonical(value []byte) []byte { return canonical(value) }
+func (Login) Canonical(value []byte) []byte { return jsontext.Canonical(value) }
 
 // Open returns the source. The profile must assign exactly one key to it.
 func (l Login) Open(config store.SourceConfig) (store.Store, error) {
@@ -61,15 +64,15 @@ func (l *login) Info() store.Info {
 }
 
 func (l *login) Get(ctx context.Context, key store.Key) (store.Item, error) {
-	if err := l.enter(ctx, key); err != nil {
-		return store.Item{}, l.at(err, "get", key)
+	if err := l.Enter(ctx, key); err != nil {
+		return store.Item{}, l.At(err, "get", key)
 	}
 	if key != l.key {
-		return store.Item{}, l.at(nothingThere(store.Any(), l.path), "get", key)
+		return store.Item{}, l.At(source.NothingThere(store.Any(), l.path), "get", key)
 	}
 	c, rev, err := l.revised(ctx)
 	if err != nil {
-		return store.Item{}, l.at(err, "get", key)
+		return store.Item{}, l.At(err, "get", key)
 	}
 	defer clear(c.data)
 	return store.Item{Value: store.NewValue(c.data), Revision: rev}, nil
@@ -115,11 +118,11 @@ func (l *login) aged(s durable.Stamp) bool {
 
 func (l *login) Put(ctx context.Context, key store.Key, item store.Item, cond store.Condition) (store.Revision, error) {
 	rev, err := l.put(ctx, key, item, cond)
-	return rev, l.at(err, "put", key)
+	return rev, l.At(err, "put", key)
 }
 
 func (l *login) put(ctx context.Context, key store.Key, item store.Item, cond store.Condition) (rev store.Revision, err error) {
-	if err := l.enter(ctx, key); err != nil {
+	if err := l.Enter(ctx, key); err != nil {
 		return "", err
 	}
 	if err := checkItem(item, Login{}.Capabilities()); err != nil {
@@ -132,10 +135,10 @@ func (l *login) put(ctx context.Context, key store.Key, item store.Item, cond st
 	if _, err := l.check(ctx, cond); err != nil { // then no lock file is made
 		return "", err
 	}
-	if err := makeHome(l.home); err != nil {
+	if err := codexlock.MakeHome(l.home); err != nil {
 		return "", err
 	}
-	err = withLocks(ctx, loginLockFiles(l.home, l.path), func(ctx context.Context) error {
+	err = codexlock.With(ctx, codexlock.Login(l.home, l.path), func(ctx context.Context) error {
 		if _, err := l.check(ctx, cond); err != nil {
 			return err
 		}
@@ -155,7 +158,7 @@ func (l *login) check(ctx context.Context, cond store.Condition) (present bool, 
 	case present && err != nil:
 		return false, err
 	case !cond.Holds(present, rev):
-		return false, conflict(cond)
+		return false, source.Conflict(cond)
 	}
 	return present, nil
 }
@@ -172,23 +175,23 @@ func (l *login) replace(ctx context.Context, v store.Value, mustBeAbsent bool) (
 }
 
 func (l *login) Delete(ctx context.Context, key store.Key, cond store.Condition) error {
-	return l.at(l.delete(ctx, key, cond), "delete", key)
+	return l.At(l.delete(ctx, key, cond), "delete", key)
 }
 
 func (l *login) delete(ctx context.Context, key store.Key, cond store.Condition) error {
-	if err := l.enter(ctx, key); err != nil {
+	if err := l.Enter(ctx, key); err != nil {
 		return err
 	}
-	if err := checkDelete(cond); err != nil {
+	if err := source.CheckDelete(cond); err != nil {
 		return err
 	}
 	if key != l.key {
-		return nothingThere(cond, l.path)
+		return source.NothingThere(cond, l.path)
 	}
 	if err := l.checkThere(ctx, cond); err != nil { // then no lock file is made
 		return err
 	}
-	return withLocks(ctx, loginLockFiles(l.home, l.path), func(ctx context.Context) error {
+	return codexlock.With(ctx, codexlock.Login(l.home, l.path), func(ctx context.Context) error {
 		if err := l.checkThere(ctx, cond); err != nil {
 			return err
 		}
@@ -200,14 +203,14 @@ func (l *login) delete(ctx context.Context, key store.Key, cond store.Condition)
 func (l *login) checkThere(ctx context.Context, cond store.Condition) error {
 	present, err := l.check(ctx, cond)
 	if err == nil && !present {
-		err = nothingThere(cond, l.path)
+		err = source.NothingThere(cond, l.path)
 	}
 	return err
 }
 
 func (l *login) List(ctx context.Context, service string) ([]store.Entry, error) {
-	if err := l.usable(ctx); err != nil {
-		return nil, l.at(err, "list", store.Key{})
+	if err := l.Usable(ctx); err != nil {
+		return nil, l.At(err, "list", store.Key{})
 	}
 	if service != "" && service != l.key.Service {
 		return nil, nil
@@ -218,7 +221,7 @@ func (l *login) List(ctx context.Context, service string) ([]store.Entry, error)
 	case errors.Is(err, store.ErrNotFound):
 		return nil, nil
 	case err != nil:
-		return nil, l.at(err, "list", store.Key{})
+		return nil, l.At(err, "list", store.Key{})
 	}
 	return []store.Entry{{Key: l.key, Revision: rev}}, nil
 }

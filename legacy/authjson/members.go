@@ -5,63 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"unicode/utf8"
+
+	"github.com/kinring/kinring/internal/jsontext"
 )
 
-// Limits of what is taken for one of Codex's JSON files. Codex's own files nest
-// no deeper than five levels and hold an entry for each server that a person
-// signed in to.
-const (
-	maxDepth   = 64
-	maxMembers = 1 << 14
-)
+// maxMembers bounds what is taken for one of Codex's JSON files: they hold an
+// entry for each server that a person signed in to.
+const maxMembers = 1 << 14
 
 var (
-	errNotText    = errors.New("it is not UTF-8")
-	errNotObject  = errors.New("it is not a JSON object")
-	errTooDeep    = fmt.Errorf("it nests deeper than %d levels", maxDepth)
 	errTooMany    = fmt.Errorf("it has more than %d entries", maxMembers)
 	errEntryTwice = errors.New("it has the entry more than once")
 )
-
-// checkObject returns nil if data is one JSON object, in UTF-8 and not nested
-// beyond reason, as every file of Codex's is. What its parser would refuse must
-// not be taken for a login.
-func checkObject(data []byte) error {
-	if !utf8.Valid(data) {
-		return errNotText
-	}
-	if tooDeep(data) {
-		return errTooDeep
-	}
-	trimmed := bytes.TrimLeft(data, jsonSpace)
-	if !bytes.HasPrefix(trimmed, []byte("{")) || !json.Valid(data) {
-		return errNotObject
-	}
-	return nil
-}
-
-// jsonSpace is the white space of RFC 8259, section 2.
-const jsonSpace = " \t\n\r"
-
-// tooDeep counts brackets outside strings. It needs no valid JSON, so that it
-// can go before a parser that keeps a stack.
-func tooDeep(data []byte) bool {
-	depth := 0
-	for i := 0; i < len(data); i++ {
-		switch data[i] {
-		case '"':
-			i = stringEnd(data, i) - 1
-		case '{', '[':
-			if depth++; depth > maxDepth {
-				return true
-			}
-		case '}', ']':
-			depth--
-		}
-	}
-	return false
-}
 
 // span is a part of a text: data[start:end].
 type span struct{ start, end int }
@@ -81,18 +36,18 @@ type object struct {
 
 // parseObject finds the members of the outermost object.
 func parseObject(text []byte) (object, error) {
-	if err := checkObject(text); err != nil {
+	if err := jsontext.CheckObject(text); err != nil {
 		return object{}, err
 	}
-	o := object{text: text, open: skipSpace(text, 0)}
-	for i := skipSpace(text, o.open+1); text[i] != '}'; {
+	o := object{text: text, open: jsontext.SkipSpace(text, 0)}
+	for i := jsontext.SkipSpace(text, o.open+1); text[i] != '}'; {
 		if len(o.members) == maxMembers {
 			return object{}, errTooMany
 		}
 		m := memberAt(text, i)
 		o.members = append(o.members, m)
-		if i = skipSpace(text, m.value.end); text[i] == ',' {
-			i = skipSpace(text, i+1)
+		if i = jsontext.SkipSpace(text, m.value.end); text[i] == ',' {
+			i = jsontext.SkipSpace(text, i+1)
 		}
 	}
 	return o, nil
@@ -101,42 +56,21 @@ func parseObject(text []byte) (object, error) {
 // memberAt reads the member whose name begins at i. Like everything below it
 // relies on valid JSON.
 func memberAt(text []byte, i int) member {
-	name := span{i, stringEnd(text, i)}
-	colon := skipSpace(text, name.end)
-	start := skipSpace(text, colon+1)
+	name := span{i, jsontext.StringEnd(text, i)}
+	colon := jsontext.SkipSpace(text, name.end)
+	start := jsontext.SkipSpace(text, colon+1)
 	return member{name, span{start, valueEnd(text, start)}}
-}
-
-func skipSpace(text []byte, i int) int {
-	for i < len(text) && bytes.IndexByte([]byte(jsonSpace), text[i]) >= 0 {
-		i++
-	}
-	return i
-}
-
-// stringEnd returns where the string ends that begins at i, or the text's end
-// if it does not.
-func stringEnd(text []byte, i int) int {
-	for i++; i < len(text); i++ {
-		switch text[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return len(text)
 }
 
 // valueEnd returns where the value ends that begins at i.
 func valueEnd(text []byte, i int) int {
 	switch text[i] {
 	case '"':
-		return stringEnd(text, i)
+		return jsontext.StringEnd(text, i)
 	case '{', '[':
 		return bracketEnd(text, i)
 	}
-	for i < len(text) && bytes.IndexByte([]byte(",}]"+jsonSpace), text[i]) < 0 {
+	for i < len(text) && bytes.IndexByte([]byte(",}]"+jsontext.Space), text[i]) < 0 {
 		i++
 	}
 	return i
@@ -147,7 +81,7 @@ func bracketEnd(text []byte, i int) int {
 	for ; i < len(text); i++ {
 		switch text[i] {
 		case '"':
-			i = stringEnd(text, i) - 1
+			i = jsontext.StringEnd(text, i) - 1
 		case '{', '[':
 			depth++
 		case '}', ']':
@@ -206,7 +140,7 @@ func (o object) with(i int, value []byte) []byte {
 // appended returns the text with one member more, behind the others and as
 // compact as Codex writes them.
 func (o object) appended(name string, value []byte) []byte {
-	m := append(quote(name), ':')
+	m := append(jsontext.Quote(name), ':')
 	m = append(m, value...)
 	at := o.open + 1
 	if n := len(o.members); n > 0 {
@@ -220,14 +154,4 @@ func splice(text []byte, out span, in []byte) []byte {
 	r = append(r, text[:out.start]...)
 	r = append(r, in...)
 	return append(r, text[out.end:]...)
-}
-
-// quote returns s as a JSON string. It escapes no more than JSON demands, as
-// Codex does: "&" stays "&".
-func quote(s string) []byte {
-	b, err := encode(s)
-	if err != nil {
-		return nil // cannot be: every string can be encoded
-	}
-	return b
 }

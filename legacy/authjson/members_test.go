@@ -7,38 +7,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/kinring/kinring/internal/jsontext"
 )
 
 func nested(n int) string { return strings.Repeat(`{"a":`, n) + "1" + strings.Repeat("}", n) }
-
-func TestCheckObject(t *testing.T) {
-	for _, c := range []struct {
-		text string
-		want error
-	}{
-		{`{}`, nil},
-		{" \r\n\t{ } \n", nil},
-		{`{"a":"\"}","b":[{"c":1}],"d":null}`, nil},
-		{nested(maxDepth), nil},
-		{nested(maxDepth + 1), errTooDeep},
-		{strings.Repeat("[", 1<<20), errTooDeep},
-		{``, errNotObject},
-		{`[]`, errNotObject},
-		{`"{}"`, errNotObject},
-		{`null`, errNotObject},
-		{`{"a":1`, errNotObject},
-		{`{"a":1}}`, errNotObject},
-		{`{"a":1}{}`, errNotObject},
-		{`{"a":1,}`, errNotObject},
-		{"\xef\xbb\xbf{}", errNotObject},
-		{"{}\x00", errNotObject},
-		{"{\"a\":\"\xff\"}", errNotText},
-	} {
-		if err := checkObject([]byte(c.text)); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
-			t.Errorf("%.40q: %v; want %v", c.text, err, c.want)
-		}
-	}
-}
 
 // pretty is an object in which white space, escapes and brackets in strings are
 // where a careless scanner stumbles.
@@ -140,13 +113,13 @@ func TestTooManyMembers(t *testing.T) {
 // outside the entry stays byte for byte, and the result is an object with
 // exactly the members that it should have.
 func FuzzMembers(f *testing.F) {
-	for _, seed := range []string{`{}`, pretty, `{"a":1,"a":2}`, nested(maxDepth), `{"":[{"\\":"\\\""}]}`, `[1]`, "{\"\xff\":1}", `{"a":`} {
+	for _, seed := range []string{`{}`, pretty, `{"a":1,"a":2}`, nested(jsontext.MaxDepth), `{"":[{"\\":"\\\""}]}`, `[1]`, "{\"\xff\":1}", `{"a":`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		o, err := parseObject(text)
-		if (err == nil) != (checkObject(text) == nil) && !errors.Is(err, errTooMany) {
-			t.Fatalf("parse says %v, check says %v", err, checkObject(text))
+		if (err == nil) != (jsontext.CheckObject(text) == nil) && !errors.Is(err, errTooMany) {
+			t.Fatalf("parse says %v, check says %v", err, jsontext.CheckObject(text))
 		}
 		if err != nil {
 			return
@@ -196,7 +169,7 @@ func checkParsed(t *testing.T, o object) {
 
 func checkResult(t *testing.T, o object, result []byte, wantNames, wantValues []string) {
 	t.Helper()
-	if err := checkObject(result); err != nil {
+	if err := jsontext.CheckObject(result); err != nil {
 		t.Fatalf("%q became %q: %v", o.text, result, err)
 	}
 	names, values := reference(t, result)
@@ -228,7 +201,7 @@ func checkWithout(t *testing.T, o object, i int) {
 func checkWith(t *testing.T, o object, i int) {
 	names, values := reference(t, o.text)
 	const value = `{"new":["}"]}`
-	if tooDeep([]byte(`{"":` + value + `}`)) {
+	if jsontext.TooDeep([]byte(`{"":` + value + `}`)) {
 		t.Fatal("the test's own value is too deep")
 	}
 	values[i] = value

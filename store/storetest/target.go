@@ -22,8 +22,8 @@ type Target struct {
 	// Spawn returns a command, not yet started, that runs this test program again
 	// with env added to its environment, and tells it where s is, so that its
 	// TestMain can open the same store and hand it to WorkerMain. A store that is
-	// both persistent and atomic needs it, because it promises something to other
-	// processes.
+	// persistent, and atomic or fenced, needs it, because it promises something to
+	// other processes.
 	Spawn func(t testing.TB, s store.Store, env ...string) *exec.Cmd
 
 	// Hold makes every call of s wait, as another program's long transaction
@@ -78,7 +78,7 @@ func (g Target) problem(caps store.Capabilities) string {
 	switch {
 	case caps.Persistent && g.Reopen == nil:
 		return "the store declares that it is persistent, but the target has no Reopen"
-	case caps.Persistent && (caps.AtomicAbsent || caps.AtomicMatch) && g.Spawn == nil:
+	case caps.Persistent && (absents(caps) || matches(caps)) && g.Spawn == nil:
 		return "the store makes promises to other processes, but the target has no Spawn"
 	case caps.ReadOnly && len(g.Holds) == 0:
 		return "the store is read-only, but the target does not say what it holds"
@@ -97,6 +97,11 @@ func (g Target) problem(caps store.Capabilities) string {
 	}
 	return ""
 }
+
+// absents and matches report whether the conditions hold for all programs that
+// use the store through kinring.
+func absents(caps store.Capabilities) bool { return caps.AtomicAbsent || caps.Fenced }
+func matches(caps store.Capabilities) bool { return caps.AtomicMatch || caps.Fenced }
 
 // need is something that a case cannot do without.
 type need int
@@ -118,14 +123,14 @@ const (
 func (g Target) lacks(caps store.Capabilities, needs []need) string {
 	has := map[need]bool{
 		writing: !caps.ReadOnly, readOnly: caps.ReadOnly,
-		atomicAbsent: caps.AtomicAbsent, atomicMatch: caps.AtomicMatch,
+		atomicAbsent: absents(caps), atomicMatch: matches(caps),
 		records: caps.Records, noRecords: !caps.Records,
 		reopening: g.Reopen != nil, spawning: g.Spawn != nil,
 		holding: g.Hold != nil, trouble: len(g.Troubles) > 0,
 	}
 	why := map[need]string{
 		writing: "the store is read-only", readOnly: "the store can be written to",
-		atomicAbsent: "the store does not declare AtomicAbsent", atomicMatch: "the store does not declare AtomicMatch",
+		atomicAbsent: "the store declares neither AtomicAbsent nor Fenced", atomicMatch: "the store declares neither AtomicMatch nor Fenced",
 		records: "the store does not declare Records", noRecords: "the store declares Records",
 		reopening: "the target has no Reopen", spawning: "the target has no Spawn",
 		holding: "the target has no Hold", trouble: "the target names no Troubles",

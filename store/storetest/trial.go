@@ -171,7 +171,7 @@ func (p *trial) refused(err error, cond store.Condition) bool {
 		return false
 	}
 	_, match := cond.Revision()
-	return match && !p.caps.AtomicMatch || cond.IsAbsent() && !p.caps.AtomicAbsent
+	return match && !matches(p.caps) || cond.IsAbsent() && !absents(p.caps)
 }
 
 // call is one call of a verb on a key, whose result other than the error does

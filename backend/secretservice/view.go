@@ -1,0 +1,312 @@
+package secretservice
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/kinring/kinring/internal/fence"
+	"github.com/kinring/kinring/store"
+)
+
+// view is the store in one operation, at one running provider.
+type view struct {
+	*keyring
+	peer *peer
+}
+
+// errMoved says that an item went away between being found and being read: what
+// it means has to be looked for again.
+var errMoved = errors.New("an item went away while it was looked at")
+
+// moved tells an object that is gone from a key that is absent.
+func moved(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return errMoved
+	}
+	return err
+}
+
+// read returns the item that counts.
+func (v view) read(ctx context.Context, key store.Key) (store.Item, error) {
+	floor, err := v.floor(ctx, key)
+	if err != nil {
+		return store.Item{}, err
+	}
+	entries, err := v.entries(ctx, wanted(key))
+	if err != nil {
+		return store.Item{}, err
+	}
+	top := highest(entries, floor)
+	if top == nil {
+		return store.Item{}, v.absent(ctx)
+	}
+	if top.damage != nil {
+		return store.Item{}, top.damage
+	}
+	secret, err := v.secret(ctx, top.item)
+	if err != nil {
+		return store.Item{}, moved(err)
+	}
+	return store.Item{Value: secret.Value, Record: top.record, Revision: top.revision}, nil
+}
+
+func (v view) secret(ctx context.Context, item Item) (Secret, error) {
+	if item.Locked {
+		if err := v.conn.unlock(ctx, v.peer, []string{item.Path}); err != nil {
+			return Secret{}, err
+		}
+	}
+	return v.peer.secret(ctx, dbus.ObjectPath(item.Path))
+}
+
+// floor returns the number at or below which an item is not there.
+func (v view) floor(ctx context.Context, key store.Key) (uint64, error) {
+	state, err := v.fences.Read(ctx, key)
+	if err != nil || state.Floor == 0 {
+		return 0, err
+	}
+	return v.floorOf(ctx, state)
+}
+
+func (v view) floorOf(ctx context.Context, state fence.State) (uint64, error) {
+	scope, err := v.peer.link.identity(ctx)
+	return state.FloorIn(scope), err
+}
+
+// entries returns all items that have the attributes, as one search found them:
+// if one of them goes away before it was looked at, another has taken its place,
+// and they are searched for again. Where a person may be asked, those that are
+// locked are unlocked first.
+func (v view) entries(ctx context.Context, attributes map[string]string) ([]entry, error) {
+	known := map[string]entry{}
+	for range mostMoves {
+		items, err := v.peer.search(ctx, attributes)
+		if err != nil {
+			return nil, err
+		}
+		if locked := lockedOf(items); len(locked) > 0 && mayAsk(ctx) {
+			if err := v.conn.unlock(ctx, v.peer, locked); err != nil {
+				return nil, err
+			}
+		}
+		entries, err := v.examine(ctx, items, known)
+		if !errors.Is(err, errMoved) {
+			return entries, err
+		}
+	}
+	return nil, &store.Error{Class: store.ErrUnavailable, Reason: store.ErrOutOfReach,
+		Detail: "the keyring finds an item again and again and does not show it", Remedy: "restart the keyring"}
+}
+
+func lockedOf(items []Item) []string {
+	var paths []string
+	for _, item := range items {
+		if item.Locked {
+			paths = append(paths, item.Path)
+		}
+	}
+	return paths
+}
+
+// atOnce is how many calls of one operation are on their way at the same time.
+const atOnce = 32
+
+// examine reads the attributes of items, except of those that are known.
+func (v view) examine(ctx context.Context, items []Item, known map[string]entry) ([]entry, error) {
+	entries := make([]entry, len(items))
+	errs := make([]error, len(items))
+	inParallel(len(items), func(i int) {
+		var there bool
+		if entries[i], there = known[items[i].Path]; there {
+			return
+		}
+		var p Properties
+		if p, errs[i] = v.peer.properties(ctx, dbus.ObjectPath(items[i].Path)); errs[i] == nil {
+			entries[i], errs[i] = readEntry(items[i], p)
+		}
+	})
+	var failed error
+	for i, err := range errs {
+		switch {
+		case err == nil:
+			known[items[i].Path] = entries[i]
+		case !errors.Is(err, store.ErrNotFound):
+			return nil, err
+		default:
+			failed = errMoved
+		}
+	}
+	return entries, failed
+}
+
+// absent returns what finding nothing means: ErrNotFound if all there is was
+// looked at. A locked keyring may hide what is in it.
+func (v view) absent(ctx context.Context) error {
+	collection, err := v.peer.defaultCollection(ctx)
+	if err != nil {
+		return err
+	}
+	all := []dbus.ObjectPath{collection}
+	if v.provider != gnome { // which finds what is locked too
+		others, err := v.peer.collections(ctx)
+		if err != nil {
+			return err
+		}
+		all = append(all, others...)
+	}
+	for _, c := range all {
+		switch is, err := v.peer.isLocked(ctx, c); {
+		case err != nil:
+			return err
+		case is:
+			return locked(nil)
+		}
+	}
+	return &store.Error{Class: store.ErrNotFound}
+}
+
+// write makes the item of a write, and removes what it replaces.
+func (v view) write(ctx context.Context, f *fence.Fence, key store.Key, item store.Item, cond store.Condition) (store.Revision, error) {
+	entries, top, err := v.judge(ctx, f, key, cond)
+	if err != nil {
+		return "", err
+	}
+	collection, err := v.peer.defaultCollection(ctx)
+	if err != nil {
+		return "", err
+	}
+	number, err := f.Reserve(seen(entries))
+	if err != nil {
+		return "", err
+	}
+	made, err := newEntry(key, item, number, top)
+	if err != nil {
+		return "", err
+	}
+	path, err := v.conn.create(ctx, v.peer, collection, made)
+	if errors.Is(err, store.ErrNotFound) { // never "not found" for a key that nobody looked for
+		err = &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService, Err: err, Detail: "the default collection went away", Remedy: "try again"}
+	}
+	if err != nil {
+		return "", err
+	}
+	mine, err := readEntry(Item{Path: string(path)}, Properties{Attributes: made.Attributes})
+	if err != nil {
+		return "", err
+	}
+	v.sweep(ctx, f, mine, entries)
+	return mine.revision, nil
+}
+
+// judge returns the items of a key and the one that counts, if the condition
+// holds.
+func (v view) judge(ctx context.Context, f *fence.Fence, key store.Key, cond store.Condition) ([]entry, *entry, error) {
+	floor, err := v.floorOf(ctx, f.State)
+	if err != nil {
+		return nil, nil, err
+	}
+	entries, err := v.entries(ctx, wanted(key))
+	if err != nil {
+		return nil, nil, err
+	}
+	top := highest(entries, floor)
+	var revision store.Revision
+	if top != nil {
+		revision = top.revision
+	}
+	if !cond.Holds(top != nil, revision) {
+		return nil, nil, conflict(cond)
+	}
+	return entries, top, nil
+}
+
+// seen returns the highest number of the entries.
+func seen(entries []entry) uint64 {
+	var n uint64
+	for _, e := range entries {
+		n = max(n, e.number)
+	}
+	return n
+}
+
+// sweep removes what is lower than the entry that was just made. What cannot be
+// removed does not count any more, and the next write tries again.
+func (v view) sweep(ctx context.Context, f *fence.Fence, mine entry, entries []entry) {
+	floor, err := v.floorOf(ctx, f.State)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if e.compare(mine) < 0 || e.deleted(floor) {
+			_ = v.conn.remove(ctx, v.peer, dbus.ObjectPath(e.item.Path))
+		}
+	}
+}
+
+// delete removes all items of a key, the one that counts last, and then notes
+// that whatever of them still arrives is not there.
+func (v view) delete(ctx context.Context, f *fence.Fence, key store.Key, cond store.Condition) error {
+	entries, top, err := v.judge(ctx, f, key, cond)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(entries, entry.compare)
+	for _, e := range entries {
+		err := v.conn.remove(ctx, v.peer, dbus.ObjectPath(e.item.Path))
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	if top == nil {
+		return v.absent(ctx)
+	}
+	scope, err := v.peer.link.identity(ctx)
+	if err == nil {
+		_, err = f.ReserveDeletion(seen(entries), scope)
+	}
+	if err != nil {
+		return &store.Error{Class: store.ErrOutcomeUnknown, Err: err, Detail: "a write that is still on its way may undo the deletion",
+			Remedy: "delete it again"}
+	}
+	return nil
+}
+
+// list returns one entry a key.
+func (v view) list(ctx context.Context, service string) ([]store.Entry, error) {
+	attributes := map[string]string{attrItem: itemMark}
+	if service != "" {
+		attributes[attrService] = service
+	}
+	entries, err := v.entries(store.WithInteraction(ctx, store.Never), attributes)
+	if err != nil {
+		return nil, err
+	}
+	byKey := map[store.Key][]entry{}
+	for _, e := range entries {
+		byKey[e.key] = append(byKey[e.key], e)
+	}
+	var out []store.Entry
+	for key, entries := range byKey {
+		floor, err := v.floor(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		switch top := highest(entries, floor); {
+		case top == nil:
+		case top.damage != nil:
+			return nil, store.At(top.damage, "list", Kind, key)
+		default:
+			out = append(out, store.Entry{Key: key, Record: top.record, Revision: top.revision})
+		}
+	}
+	if len(out) > 0 {
+		return out, nil
+	}
+	if err := v.absent(ctx); !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	return nil, nil
+}

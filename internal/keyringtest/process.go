@@ -1,0 +1,76 @@
+package keyringtest
+
+import (
+	"bytes"
+	"os/exec"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// process is a program that a test started and stops.
+type process struct {
+	cmd   *exec.Cmd
+	ended chan struct{}
+	log   log
+}
+
+// log is what the program complained of.
+type log struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(b)
+}
+
+// start starts a program and stops it with the test.
+func start(t testing.TB, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{cmd: cmd, ended: make(chan struct{})}
+	cmd.Stderr = &p.log
+	endWithParent(cmd)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = cmd.Wait() // how it ended is the test's affair, not a failure
+		close(p.ended)
+	}()
+	t.Cleanup(func() { p.stop(t) })
+	return p
+}
+
+// stop ends the program. It is killed, because some of them do not heed
+// SIGTERM; stopping twice is no error.
+func (p *process) stop(t testing.TB) {
+	t.Helper()
+	p.signal(t, syscall.SIGKILL)
+	<-p.ended
+}
+
+// signal does nothing if the program has ended.
+func (p *process) signal(t testing.TB, s syscall.Signal) {
+	t.Helper()
+	select {
+	case <-p.ended:
+		return
+	default:
+	}
+	if err := p.cmd.Process.Signal(s); err != nil {
+		select {
+		case <-p.ended:
+		default:
+			t.Logf("%s: %v", p.cmd.Path, err)
+		}
+	}
+}
+
+func (p *process) output() string {
+	p.log.mu.Lock()
+	defer p.log.mu.Unlock()
+	return p.log.buf.String()
+}

@@ -1,0 +1,70 @@
+package litedb
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/kinring/kinring/store"
+	"modernc.org/sqlite"
+	codes "modernc.org/sqlite/lib"
+)
+
+// Address is the URI of a file, with parameters of SQLite such as "mode=ro" and
+// pragmas that are set on the connection. The path is escaped: one with a ? or a
+// % must not be read as parameters.
+func Address(path, parameters string, pragmas ...string) string {
+	p := filepath.ToSlash(path)
+	if !strings.HasPrefix(p, "/") {
+		p = "/" + p // a drive letter
+	}
+	for _, pragma := range pragmas {
+		parameters += "&_pragma=" + pragma
+	}
+	return (&url.URL{Scheme: "file", Path: p, RawQuery: parameters}).String()
+}
+
+// Code returns SQLite's extended result code, or 0.
+func Code(err error) int {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code()
+	}
+	return 0
+}
+
+// Primary returns SQLite's primary result code, or 0.
+func Primary(err error) int { return Code(err) & 0xff }
+
+// IsBusy reports a lock of another process or connection.
+func IsBusy(err error) bool {
+	return Primary(err) == codes.SQLITE_BUSY || Primary(err) == codes.SQLITE_LOCKED
+}
+
+// The pauses between two attempts to get a lock.
+const (
+	firstPause = 500 * time.Microsecond
+	lastPause  = 10 * time.Millisecond
+)
+
+// Patiently calls f until it ends with something else than what waiting helps
+// against, or the context ends. SQLite's own waiting would not see the context,
+// and give up at a time of its own.
+func Patiently(ctx context.Context, waitingHelps func(error) bool, f func() error) error {
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		if err := store.FromContext(ctx); err != nil {
+			return err
+		}
+		err := f()
+		if !waitingHelps(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package vscdb
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"github.com/kinring/kinring/internal/litedb"
+	"github.com/kinring/kinring/store"
+)
+
+// VS Code's own state.vscdb has no write-ahead log; the database that newer
+// versions share between apps has one. A reader of such a file makes files beside
+// it unless it is kept from it.
+const (
+	// besideLog reads the log that is there. SQLite uses the writer's shared memory,
+	// or builds its index in its own.
+	besideLog = "mode=ro&readonly_shm=1"
+	// withoutLog reads a file as it lies there. That it did not change meanwhile is
+	// looked at afterwards.
+	withoutLog = "mode=ro&immutable=1"
+)
+
+// logAt is where a file's head says whether it has a write-ahead log, and hasLog
+// what it says then: https://sqlite.org/fileformat2.html, 1.3.
+const (
+	logAt  = 19
+	hasLog = 2
+)
+
+// logged reports whether the file has a write-ahead log.
+func (d *database) logged() (bool, error) {
+	f, err := os.Open(d.path)
+	if err != nil {
+		return false, &store.Error{Class: store.ErrDenied, Err: err, Detail: "it cannot be opened",
+			Remedy: "check the owner and the mode of the database and its folder"}
+	}
+	defer f.Close()
+	head := make([]byte, logAt+1)
+	if _, err := io.ReadFull(f, head); err != nil {
+		return false, nil // no database: SQLite will say so
+	}
+	return head[logAt] == hasLog, nil
+}
+
+// readLogged is read for a file with a write-ahead log.
+func (d *database) readLogged(ctx context.Context, f func(*litedb.Conn) error) error {
+	return litedb.Patiently(ctx, func(err error) bool { return litedb.IsBusy(err) || errors.Is(err, errMoved) }, func() error {
+		how, before := besideLog, d.logSize()
+		stamp, err := d.check()
+		if err != nil {
+			return err
+		}
+		if before == 0 {
+			how = withoutLog
+		}
+		db, err := litedb.Open(litedb.Address(d.path, how, readPragmas...))
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		err = f(db)
+		if now, gone := d.check(); before == 0 && (gone != nil || now != stamp || d.logSize() != 0) {
+			return errMoved
+		}
+		return err
+	})
+}
+
+// errMoved says that a file changed while it was read without locks.
+var errMoved = &store.Error{Class: store.ErrUnavailable, Reason: store.ErrOutOfReach, Detail: "the database changes all the time", Remedy: "try again"}
+
+// logSize returns the size of the write-ahead log, 0 if there is none.
+func (d *database) logSize() int64 {
+	info, err := os.Lstat(d.path + "-wal")
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
