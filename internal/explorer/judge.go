@@ -69,6 +69,9 @@ func (o *oracle) supersededBy(s *state, w, g int, truth bool) finding {
 	if !o.ops[w].reach && s.ops[w].phase == ended && o.unknown(s, w) {
 		return finding{} // it could not announce its write to legacy, which may land at any time
 	}
+	if o.absent && o.mirrorLate(s, o.ops[w].value) {
+		return finding{} // no marker and no record tell a late write from a new one
+	}
 	for k := range s.ops {
 		between := s.ops[k].before&(1<<w) != 0 && s.ops[g].before&(1<<k) != 0
 		switch {
@@ -102,6 +105,12 @@ func (o *oracle) rejectedSince(s *state, k, g int) bool {
 	return false
 }
 
+// unsure reports whether a part of an operation may be on its way: it did not end
+// well, and not so that nothing happened.
+func (o *oracle) unsure(s *state, k int) bool {
+	return s.ops[k].class != resultOK && s.ops[k].class != resultFailed
+}
+
 // unknown reports whether an operation left something on its way, as far as it
 // could tell itself.
 func (o *oracle) unknown(s *state, k int) bool {
@@ -131,7 +140,7 @@ func (o *oracle) judgeAbsence(s *state, op int) finding {
 		return finding{4, "it says not found without having looked everywhere and found nothing"}
 	}
 	for w := range s.ops {
-		if !o.acknowledged(s, w) || s.ops[op].before&(1<<w) == 0 || !o.ops[w].kind.writes() {
+		if !o.acknowledged(s, w) || s.ops[op].before&(1<<w) == 0 || !o.ops[w].kind.writes() || !o.inUse(o.ops[w].source) {
 			continue
 		}
 		if !o.excused(s, w) {
@@ -150,10 +159,16 @@ func (o *oracle) acknowledged(s *state, w int) bool {
 func (o *oracle) evident(s *state, op int) bool {
 	seen := s.ops[op].seen
 	look := seen & sawShared
+	if o.absent {
+		look = lookAbsent
+	}
 	if look == lookFailed || look == lookNone || look == lookValue && seen&landed == 0 {
 		return false
 	}
 	for i := range o.sources {
+		if !o.inUse(uint8(firstLegacy + i)) {
+			continue
+		}
 		legacy := seen >> legacyShift(uint8(firstLegacy+i)) & 3
 		if legacy == lookMarker || look == lookAbsent && legacy != lookAbsent {
 			return false
@@ -171,18 +186,18 @@ func (o *oracle) excused(s *state, w int) bool {
 			continue
 		}
 		since := s.ops[w].before&(1<<k) == 0
-		late := st.class != resultOK && st.class != resultFailed // a part of it may be on its way
+		late := o.unsure(s, k)
 		switch o.ops[k].kind {
 		case opDelete:
 			// A new sign-in after a deletion counts only if the deletion knew what
 			// stood there, and has nothing under way that may yet remove it: one that
 			// did not end well cannot say so, and what a later version noted cannot be
 			// read.
-			if st.class != resultFailed && (since || older && (late || !o.adopts || o.ops[k].later) || late && o.defenceless(w)) {
+			if st.class != resultFailed && (since || older && (late || !o.adopts || o.ops[k].later) || late && o.defenceless(s, k, w)) {
 				return true
 			}
 		case opOlderDelete:
-			if since && (older || o.propagates) {
+			if since && (older || o.propagates || o.absent) { // with no shared store, legacy is the store
 				return true
 			}
 		case opGet, opMigrate, opRejected, opReconcile:
@@ -203,11 +218,12 @@ func (o *oracle) excused(s *state, w int) bool {
 	return false
 }
 
-// defenceless reports whether a write can be undone by a deletion that is still
-// on its way: a foreign one in an emulated store, which knows no fence; and any,
-// where what vanishes from legacy counts as a sign-out.
-func (o *oracle) defenceless(w int) bool {
-	return o.propagates || o.emulated && o.ops[w].kind == opForeign
+// defenceless reports whether what w wrote can be undone by a deletion that is
+// still on its way: a foreign write in an emulated store, which knows no fence; and
+// any, by a deletion that did not know what it deletes from legacy, where legacy is
+// the store or what vanishes from there counts as a sign-out.
+func (o *oracle) defenceless(s *state, k, w int) bool {
+	return (o.propagates || o.absent) && s.ops[k].update&blind != 0 || o.emulated && o.ops[w].kind == opForeign
 }
 
 // judgeDelete judges that what a Delete says it has deleted is gone.
@@ -221,7 +237,7 @@ func (o *oracle) judgeDelete(s *state, op int, r result) finding {
 			continue
 		}
 		id := *s.slot(at, mainSlot)
-		if id == 0 || o.items.all[id].marker {
+		if id == 0 || o.items.all[id].marker || at != shared && !o.inUse(at) {
 			continue
 		}
 		v := o.items.all[id].value
@@ -261,6 +277,9 @@ func (o *oracle) judgeList(s *state, op int, r result) finding {
 // judgeOlderValue judges what an older build reads: a deletion holds for it too.
 func (o *oracle) judgeOlderValue(s *state, op int, r result) finding {
 	f := finding{}
+	if !o.inUse(o.ops[op].source) {
+		return f
+	}
 	for w := range s.ops {
 		if !o.ops[w].kind.writes() || o.ops[w].value != r.value || s.ops[w].phase == idle {
 			continue
@@ -323,8 +342,9 @@ func (o *oracle) removed(s *state, w int) bool {
 		case s.ops[k].phase == idle || s.ops[k].class == resultFailed:
 		case kind == opOlderDelete && o.ops[k].source == o.ops[w].source && since:
 			return true
-		case kind == opDelete && (since || s.ops[k].class != resultOK):
-			// The older build cannot fence off a deletion that is still on its way.
+		case kind == opDelete && (since || s.ops[k].update&blind != 0 && o.unsure(s, k)):
+			// The older build cannot fence off a deletion that is still on its way and
+			// that did not know what it deletes.
 			return true
 		case kind == opPrune && since, kind == opTakeShared:
 			return true

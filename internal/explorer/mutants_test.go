@@ -95,7 +95,7 @@ func (m mutant) mustBeCaught(t *testing.T, tool string, i int) {
 	for _, try := range [][2]string{{"internal/explorer", "Kinring"}, {"coexist", "."}} {
 		pkg, tests := try[0], try[1]
 		binary := filepath.Join(dir, filepath.Base(pkg)+".test")
-		build := command(t.Context(), tool, "test", "-c", "-overlay", overlay, "-o", binary, "./"+pkg)
+		build := command(t.Context(), tool, "test", "-c", "-ldflags=-s -w", "-overlay", overlay, "-o", binary, "./"+pkg)
 		build.Dir = moduleRoot(t)
 		if out, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("mutant %d does not build: %v\n%s", i, err, out)

@@ -66,12 +66,15 @@ func (o *oracle) somewhere(s *state) bool {
 		return !o.items.all[id].marked
 	}
 	for i := range s.legacy {
-		if s.legacy[i] != 0 {
+		if s.legacy[i] != 0 && o.inUse(uint8(firstLegacy+i)) {
 			return true
 		}
 	}
 	return false
 }
+
+// inUse reports whether the older build, as it is configured, uses a source.
+func (o *oracle) inUse(source uint8) bool { return !o.idle || source != firstLegacy }
 
 // sees notes what an operation was answered.
 func (o *oracle) sees(s *state, op int, c call, a answer) {
@@ -94,6 +97,7 @@ func (o *oracle) sees(s *state, op int, c call, a answer) {
 		return
 	}
 	if look == lookFailed {
+		st.update |= blind
 		look = lookMarker // the legacy stores have no markers; their looks fit into two bits
 	}
 	shift := legacyShift(c.store)
@@ -321,8 +325,8 @@ func (o *oracle) unmigrated(s *state, op int) bool {
 	if s.shared[mainSlot] != 0 || o.deletes(s) {
 		return false
 	}
-	for _, id := range s.legacy[:o.sources] {
-		if id == 0 {
+	for i, id := range s.legacy[:o.sources] {
+		if id == 0 || !o.inUse(uint8(firstLegacy+i)) {
 			continue
 		}
 		if w := o.items.all[id].rev.op(); s.ops[op].before&(1<<w) != 0 && s.ops[w].class == resultOK {

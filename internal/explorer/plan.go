@@ -151,7 +151,7 @@ func kinringSubjects() (all []*subject) {
 	for sources := 1; sources <= maxLegacy; sources++ {
 		for _, pol := range policies() {
 			for _, c := range capabilities {
-				if sources == 1 || c.name != "keychain-like" {
+				if c.with(sources) {
 					all = append(all, kinring(c, pol, sources))
 				}
 			}
@@ -183,7 +183,13 @@ func (sub *subject) setups() []setup {
 
 // takes reports whether a program can run on the subject.
 func (sub *subject) takes(p program) bool {
-	return int(p.source) <= sub.sources && !(sub.plain && (p.later || p.beyond || p.ops[len(p.ops)-1] > opOlderGet))
+	switch {
+	case int(p.source) > sub.sources:
+		return false
+	case sub.absent:
+		return !p.later && !p.beyond && p.ops[0] != opForeign // there is nothing to be beyond, or to write to
+	}
+	return !(sub.plain && (p.later || p.beyond || p.ops[len(p.ops)-1] > opOlderGet))
 }
 
 // groups returns the programs that run at once: each pair, and each triple, with

@@ -196,7 +196,7 @@ func (x *search) move(i uint32, a int) {
 	if x.table.states[i].faults == x.faults || a == observer || !x.ops[n.op].kind.ours() {
 		return
 	}
-	c, far := n.call, n.call.store == shared && !n.call.verb.leasing() && !x.ops[n.op].reach
+	c, far := n.call, n.call.store == shared && !n.call.verb.leasing() && (x.absent || !x.ops[n.op].reach)
 	for m := failsBefore; m < mishaps; m++ {
 		if m.possible(c, from.holds(uint8(a))) && !far {
 			x.take(i, step{actor: uint8(a), mishap: m})
@@ -264,7 +264,11 @@ func (x *search) proceed(s *state, st step, n *node) finding {
 
 // answer returns what a program is told.
 func (x *search) answer(s *state, st step, op int, c call) (answer, finding) {
-	if c.store == shared && !c.verb.leasing() && !x.ops[op].reach {
+	switch {
+	case c.store != shared || c.verb.leasing():
+	case x.absent:
+		return reply(ansNoStore, 0), finding{}
+	case !x.ops[op].reach:
 		x.tally.Unreachable++
 		return reply(ansOutOfReach, 0), finding{}
 	}

@@ -60,6 +60,7 @@ const (
 const (
 	began  = 1 << iota // an Update left the note
 	ran                // an Update's function has made something from its value
+	blind              // a look of it at a legacy source failed
 	stored             // what it was called for has stood in the shared store; of an older build's Set: its value
 )
 

@@ -13,6 +13,8 @@ type subject struct {
 	class    string // of shared store
 	sources  int
 	emulated bool // the shared store has no conditional writes of its own
+	absent   bool // there is none, by design
+	idle     bool // the older build, as it is configured, does not use the first source
 	plain    bool // it keeps no records and knows no programs out of reach
 
 	// What the policy promises beyond the promises: what the oracle must know to
