@@ -50,6 +50,7 @@ func kinring(c capability, pol policy, sources int) *subject {
 		policy: pol.name, class: c.name, sources: sources, emulated: c.emulated, absent: c.absent, idle: c.idle,
 		adopts:     pol.Adopt == coexist.Auto || pol.Adopt == coexist.OnRejection,
 		propagates: pol.OlderSignout == coexist.SignoutPropagate,
+		bulk:       pol.BulkMigrate == coexist.BulkFirstOperation,
 		dual:       pol.Writes == coexist.DualWrite,
 		rotates:    pol.rotates,
 		open: func(p *process, prog program) family {

@@ -20,6 +20,9 @@ type Tally struct {
 	LandedAfterDeath, Unreachable uint64
 	// Largest is the most states that one scenario has.
 	Largest int
+	// TooLarge names the scenarios that have more states than there is room for;
+	// of them nothing else is counted as explored.
+	TooLarge []string
 }
 
 func (t *Tally) add(o *Tally) {
@@ -34,6 +37,7 @@ func (t *Tally) add(o *Tally) {
 	t.LandedAfterDeath += o.LandedAfterDeath
 	t.Unreachable += o.Unreachable
 	t.Largest = max(t.Largest, o.Largest)
+	t.TooLarge = append(t.TooLarge, o.TooLarge...)
 	for i := range t.Broken {
 		t.Broken[i] += o.Broken[i]
 	}
@@ -95,7 +99,8 @@ func (x *search) explore(sc *scenario) {
 	x.table.add(&s, origin{}, 1)
 	for i := 0; i < len(x.table.states); i++ {
 		if i > x.limit {
-			panic(fmt.Sprintf("explorer: %s has more than %d states: the frontier is not empty", sc.name, x.limit))
+			x.tally.TooLarge = append(x.tally.TooLarge, x.subject.name+"; "+sc.name)
+			return
 		}
 		x.expand(uint32(i))
 	}

@@ -21,6 +21,7 @@ type subject struct {
 	// tell a rule from a fault.
 	adopts     bool // a sign-in after a deletion counts
 	propagates bool // an older build's sign-out removes the shared value
+	bulk       bool // the first operation of a program migrates everything
 	dual       bool // Set writes to legacy sources too
 	rotates    bool // Update writes to legacy sources too
 
