@@ -24,6 +24,9 @@ const (
 	securityVariable = "KINRING_SECURITY_LIBRARY"
 )
 
+// given: whoever started the tests named the libraries.
+var given = os.Getenv(coreVariable) != ""
+
 // double is the Mac that the libraries make, and what a test can set in it.
 type double struct {
 	*Framework
@@ -72,7 +75,7 @@ func compile(out, source string, flags ...string) error {
 
 // buildDouble makes the doubles, unless the environment names libraries already.
 var buildDouble = sync.OnceValue(func() error {
-	if os.Getenv(coreVariable) != "" {
+	if given {
 		return nil
 	}
 	var err error
@@ -102,7 +105,7 @@ func setAll(env map[string]string) error {
 func needDouble(t testing.TB) {
 	t.Helper()
 	_, err := exec.LookPath("gcc")
-	require.Need(t, "gcc", err == nil || os.Getenv(coreVariable) != "", "the C double of the frameworks is built with it")
+	require.Need(t, "gcc", err == nil || given, "the C double of the frameworks is built with it")
 }
 
 // loaded loads the libraries once: their constants are made once, too.
