@@ -117,9 +117,11 @@ func TestAppleSays(t *testing.T) {
 	}
 }
 
-// mallinfo2 is glibc's struct of that name.
+// mallinfo2 is glibc's struct of that name; inUse is its uordblks.
 type mallinfo2 struct {
-	arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost uintptr
+	_     [7]uintptr
+	inUse uintptr
+	_     [2]uintptr
 }
 
 // TestHeap: on Apple's CoreFoundation a leak shows as growth of the heap alone.
@@ -148,11 +150,11 @@ func growth(info func() mallinfo2, rounds int, round func()) int {
 	for range 100 {
 		round()
 	}
-	before := info().uordblks
+	before := info().inUse
 	for range rounds {
 		round()
 	}
-	return int(info().uordblks) - int(before)
+	return int(info().inUse) - int(before)
 }
 
 func heapRound(s secitemtest.Stage) {
