@@ -13,6 +13,7 @@ import (
 	"github.com/kinring/kinring/internal/require"
 	"github.com/kinring/kinring/internal/secitem"
 	"github.com/kinring/kinring/internal/secitem/secitemtest"
+	"github.com/kinring/kinring/store/storetest"
 )
 
 // The tests run the package's own source against libraries that stand in for
@@ -57,6 +58,7 @@ func TestMain(m *testing.M) {
 		mistake(name)
 		return
 	}
+	storetest.WorkerMain(worker)
 	code := m.Run()
 	if libraryDir != "" {
 		_ = os.RemoveAll(libraryDir)
@@ -272,8 +274,8 @@ func firstError(errs ...error) error {
 	return nil
 }
 
-// mac is open as the shared suite wants it.
-func mac(t testing.TB, groups ...string) secitem.Mac { return open(t, groups...) }
+// fresh is open as the shared suite wants it.
+func fresh(t testing.TB, groups ...string) secitem.Mac { return open(t, groups...) }
 
 // item is what most tests store.
 func item() secitem.Query { return secitemtest.Item() }
