@@ -32,6 +32,7 @@ type settings struct {
 	notify      func(Notice)
 	stateDir    string
 	switchStore bool
+	broker      brokerage
 }
 
 // WithStore makes a ring use this driver's store.

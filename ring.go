@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kinring/kinring/coexist"
+	"github.com/kinring/kinring/internal/durable"
 	"github.com/kinring/kinring/profile"
 	"github.com/kinring/kinring/store"
 )
@@ -43,7 +44,7 @@ func Open(ctx context.Context, p Profile, options ...Option) (*Ring, error) {
 		return nil, store.At(err, "open", "", store.Key{})
 	}
 	for _, step := range []func() error{
-		func() error { return r.resolve(p) },
+		func() error { return r.resolve(ctx, p) },
 		r.openShared,
 		r.openSources,
 		r.openEngine,
@@ -56,15 +57,28 @@ func Open(ctx context.Context, p Profile, options ...Option) (*Ring, error) {
 	return r, nil
 }
 
-func (r *Ring) resolve(p Profile) (err error) {
+func (r *Ring) resolve(ctx context.Context, p Profile) (err error) {
 	r.family, err = p.Resolve(profile.Environment{
 		OS: runtime.GOOS, Getenv: os.Getenv, HomeDir: os.UserHomeDir, Realpath: filepath.EvalSymlinks,
+		ReadFile: productFile(ctx),
 	})
 	if err != nil {
 		return err
 	}
 	r.policy, err = p.Policy.Resolve(guarded())
 	return err
+}
+
+// maxProduct is far more than a product.json has, in bytes.
+const maxProduct = 4 << 20
+
+// productFile reads a file that came with the product: it belongs to whoever
+// installed it.
+func productFile(ctx context.Context) func(string) ([]byte, error) {
+	return func(path string) ([]byte, error) {
+		data, _, err := durable.ReadFile(ctx, path, durable.Limits{MaxSize: maxProduct, AnyOwner: true})
+		return data, err
+	}
 }
 
 // guarded reports whether the platform's legacy stores are as well guarded
@@ -84,6 +98,7 @@ func (r *Ring) openShared() error {
 		driver: r.driver,
 		family: r.storeFamily(),
 		choice: choice{dir: r.stateDir, family: r.family.Name, replace: r.switchStore},
+		broker: r.broker,
 	}
 	return nil
 }
@@ -146,9 +161,11 @@ func (r *Ring) budgeted(ctx context.Context) (context.Context, context.CancelFun
 
 // mayPrompt reports whether any store of the ring can ask a person.
 func (r *Ring) mayPrompt() bool {
-	return r.shared.Info().Capabilities.MayPrompt || slices.ContainsFunc(r.sources, func(s coexist.Source) bool {
-		return s.Store.Info().Capabilities.MayPrompt
-	})
+	asks := func(s store.Store) bool {
+		caps := s.Info().Capabilities
+		return caps.MayPrompt || caps.Unlocks
+	}
+	return asks(r.shared) || slices.ContainsFunc(r.sources, func(s coexist.Source) bool { return asks(s.Store) })
 }
 
 // silently is for operations that ask nobody, whatever the ring may do.
@@ -220,6 +237,7 @@ func (r *Ring) openSource(l Legacy) (coexist.Source, error) {
 
 		Services: r.family.ServicesOf(l),
 		Vars:     r.family.Paths(),
+		Options:  r.family.Options(l),
 		Keys:     r.keysOf(l),
 
 		Attributes: l.Attributes,
