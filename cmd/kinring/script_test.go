@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 		keepProgram:    keepMain,
 		seedProgram:    seedRulesMain,
 		probeProgram:   probeMain,
+		macProgram:     macMain,
 	})
 }
 

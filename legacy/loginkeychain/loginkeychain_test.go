@@ -215,6 +215,7 @@ func TestGoKeyringShowsNoValue(t *testing.T) {
 
 // TestToolFailures: the security command that is missing, or fails, is no absence.
 func TestToolFailures(t *testing.T) {
+	needShell(t)
 	m := emulator.New()
 	leave(t, m, emulator.SecurityTool(), key, "login")
 	p := mac.New(m.Run(newBuild()))
