@@ -100,14 +100,17 @@ func serve(t testing.TB, m secitem.Mac) (socket string) {
 // deskVariable tells a worker which Mac to use.
 const deskVariable = "KINRING_TEST_DESK"
 
+// openWorker opens a worker's store: on the Mac that is served to it.
+var openWorker = func(ctx context.Context) (store.Store, error) {
+	remote, err := desk.Dial(os.Getenv(deskVariable))
+	if err != nil {
+		return nil, err
+	}
+	return Driver(Options{Program: mac.New(remote)}).Open(ctx, family)
+}
+
 func TestMain(m *testing.M) {
-	storetest.WorkerMain(func() (store.Store, error) {
-		remote, err := desk.Dial(os.Getenv(deskVariable))
-		if err != nil {
-			return nil, err
-		}
-		return Driver(Options{Program: mac.New(remote)}).Open(context.Background(), family)
-	})
+	storetest.WorkerMain(func() (store.Store, error) { return openWorker(context.Background()) })
 	os.Exit(m.Run())
 }
 
