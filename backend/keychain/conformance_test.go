@@ -2,10 +2,8 @@ package keychain
 
 import (
 	"context"
-	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -80,20 +78,13 @@ func openOn(t testing.TB, m secitem.Mac) store.Store {
 }
 
 // serve lets other processes use the Mac as the program.
-func serve(t testing.TB, m secitem.Mac) (socket string) {
+func serve(t testing.TB, m secitem.Mac) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "desk") // short: sockets' paths may not be long
+	socket, done, err := desk.Open(m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	socket = filepath.Join(dir, "s")
-	l, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go desk.Serve(l, m)
+	t.Cleanup(done)
 	return socket
 }
 

@@ -3,9 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -31,6 +31,14 @@ const (
 )
 
 func init() { scripts["mac"] = func(*testing.T) {} }
+
+// leaveKeychainsAlone gives a process of the tests an empty Mac of its own where
+// there is a real one, on which somebody may be signed in to Codex.
+func leaveKeychainsAlone() {
+	if runtime.GOOS == "darwin" {
+		mac.StandIn(mac.New(emulator.New().Run(macPrograms()["gorun"])))
+	}
+}
 
 func TestMacScripts(t *testing.T) {
 	p := scriptParams(t, "mac")
@@ -94,19 +102,13 @@ type macKey struct{}
 func setUpMac(e *testscript.Env) error {
 	m := emulator.New()
 	e.Values[macKey{}] = m
-	dir, err := os.MkdirTemp("", "mac") // short: sockets' paths may not be long
-	if err != nil {
-		return err
-	}
-	e.Defer(func() { os.RemoveAll(dir) })
 	for name, p := range macPrograms() {
-		l, err := net.Listen("unix", filepath.Join(dir, name))
+		socket, done, err := desk.Open(m.Run(p))
 		if err != nil {
 			return err
 		}
-		e.Defer(func() { l.Close() })
-		go desk.Serve(l, m.Run(p))
-		e.Vars = append(e.Vars, name+"="+l.Addr().String())
+		e.Defer(done)
+		e.Vars = append(e.Vars, name+"="+socket)
 	}
 	e.Vars = append(e.Vars, "KINRING_FAMILY=", "KINRING_PROFILE="+filepath.Join(e.WorkDir, "family.toml"))
 	return nil

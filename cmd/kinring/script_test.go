@@ -18,6 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	leaveKeychainsAlone()
 	testscript.Main(m, map[string]func(){
 		"kinring":      main,
 		"codex":        codextest.Main,

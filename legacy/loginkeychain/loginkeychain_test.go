@@ -159,6 +159,44 @@ func TestDatesOfSeconds(t *testing.T) {
 	}
 }
 
+// TestAskedOnceInAProcess: a value that was permitted once is not asked for again
+// until it changes.
+func TestAskedOnceInAProcess(t *testing.T) {
+	m := emulator.New()
+	now := time.Now().Add(-time.Hour)
+	m.SetClock(func() time.Time { return now })
+	leave(t, m, older(), key, "one")
+	m.SetAnswer(func(emulator.Prompt) emulator.Answer { return emulator.Allow })
+	s := openAs(t, "mackeyring", Options{Program: mac.New(m.Run(newBuild()))})
+	read := func(want string, prompts int) {
+		t.Helper()
+		i, err := s.Get(t.Context(), key)
+		if err != nil || string(i.Value.Bytes()) != want || len(m.Prompts()) != prompts {
+			t.Errorf("%q, %v after %d questions; want %q after %d", i.Value.Bytes(), err, len(m.Prompts()), want, prompts)
+		}
+	}
+	read("one", 1)
+	read("one", 1)
+	now = now.Add(time.Minute)
+	change := secitem.Query{Keychain: secitem.Login, Service: key.Service, Account: key.Account}
+	if err := m.Run(older()).Update(change.Dict(), secitem.Change{Value: []byte("two")}.Dict()); err != nil {
+		t.Fatal(err)
+	}
+	read("two", 2)
+	now = time.Now() // too recent to be told from the next write
+	if err := m.Run(older()).Update(change.Dict(), secitem.Change{Value: []byte("three")}.Dict()); err != nil {
+		t.Fatal(err)
+	}
+	read("three", 3)
+	read("three", 4)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Get(t.Context(), key); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
 // TestGoKeyring: what go-keyring wrote through the security command is read
 // through it, in each form that it ever wrote, and without a question.
 func TestGoKeyring(t *testing.T) {
