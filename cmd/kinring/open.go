@@ -98,6 +98,9 @@ func (a *app) driver(ctx context.Context, p kinring.Profile) (driver store.Drive
 		}
 	}
 	driver, err = a.driverOf(kind)
+	if why == byGroup && err == nil {
+		driver = unreached{driver}
+	}
 	return driver, why, err
 }
 

@@ -18,6 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	leaveKeychainsAlone()
 	testscript.Main(m, map[string]func(){
 		"kinring":      main,
 		"codex":        codextest.Main,
@@ -26,6 +27,7 @@ func TestMain(m *testing.M) {
 		keepProgram:    keepMain,
 		seedProgram:    seedRulesMain,
 		probeProgram:   probeMain,
+		macProgram:     macMain,
 	})
 }
 
