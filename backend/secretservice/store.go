@@ -82,6 +82,17 @@ func (s *keyring) Close() error { return s.conn.Close() }
 // being read, far more than writers can write in that time.
 const mostMoves = 100
 
+// settled calls f until nothing moves while it looks.
+func settled(f func() error) error {
+	for range mostMoves {
+		if err := f(); !errors.Is(err, errMoved) {
+			return err
+		}
+	}
+	return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrOutOfReach,
+		Detail: "the keyring finds an item again and again and does not show it", Remedy: "restart the keyring"}
+}
+
 // Get returns one item.
 func (s *keyring) Get(ctx context.Context, key store.Key) (store.Item, error) {
 	item, err := s.get(ctx, key)
@@ -93,14 +104,11 @@ func (s *keyring) get(ctx context.Context, key store.Key) (store.Item, error) {
 		return store.Item{}, err
 	}
 	var out store.Item
-	err := s.conn.with(ctx, func(p *peer) (err error) {
-		for range mostMoves {
-			if out, err = (view{s, p}).read(ctx, key); !errors.Is(err, errMoved) {
-				return err
-			}
-		}
-		return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrOutOfReach,
-			Detail: "the keyring finds an item again and again and does not show it", Remedy: "restart the keyring"}
+	err := s.conn.with(ctx, func(p *peer) error {
+		return settled(func() (err error) {
+			out, err = view{s, p}.read(ctx, key)
+			return err
+		})
 	})
 	return out, err
 }
@@ -147,7 +155,9 @@ func (s *keyring) delete(ctx context.Context, key store.Key, cond store.Conditio
 	if cond.IsAbsent() {
 		return &store.Error{Class: store.ErrInvalid, Detail: "a delete cannot require absence", Remedy: "use any or match"}
 	}
-	return s.fenced(ctx, key, func(v view, f *fence.Fence) error { return v.delete(ctx, f, key, cond) })
+	return s.fenced(ctx, key, func(v view, f *fence.Fence) error {
+		return settled(func() error { return v.delete(ctx, f, key, cond) })
+	})
 }
 
 // fenced calls f with the key's fence held.
