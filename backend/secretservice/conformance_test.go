@@ -26,6 +26,9 @@ func workerOptions() Options {
 
 func TestMain(m *testing.M) {
 	storetest.WorkerMain(func() (store.Store, error) { return Open(context.Background(), workerOptions()) })
+	if os.Getenv(servantVariable) != "" {
+		servantMain()
+	}
 	os.Exit(m.Run())
 }
 
