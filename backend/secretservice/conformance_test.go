@@ -60,6 +60,9 @@ func (d *desk) environment() []string {
 }
 
 func TestConformance(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the whole suite on a real keyring takes half a minute")
+	}
 	var mu sync.Mutex
 	desks := map[store.Store]*desk{}
 	of := func(s store.Store) *desk {

@@ -85,7 +85,7 @@ func (c *Conn) Secret(ctx context.Context, item Item) (Secret, error) {
 		if err := c.ready(ctx, p, item); err != nil {
 			return err
 		}
-		out, err = p.secret(ctx, dbus.ObjectPath(item.Path))
+		out, err = p.secretOf(ctx, dbus.ObjectPath(item.Path))
 		return err
 	})
 	return out, err
@@ -102,20 +102,21 @@ func (p *peer) secret(ctx context.Context, path dbus.ObjectPath) (Secret, error)
 		out = Secret{value, w.ContentType}
 		return err
 	})
+	return out, err
+}
+
+// secretOf tells an empty secret from one that cannot be read: KWallet returns an
+// empty one for a locked item, without an error.
+func (p *peer) secretOf(ctx context.Context, path dbus.ObjectPath) (Secret, error) {
+	out, err := p.secret(ctx, path)
 	if err != nil || out.Value.Len() > 0 {
 		return out, err
 	}
-	return out, p.refuseEmptyOfLocked(ctx, path)
-}
-
-// refuseEmptyOfLocked tells an empty secret from one that cannot be read:
-// KWallet returns an empty one for a locked item, without an error.
-func (p *peer) refuseEmptyOfLocked(ctx context.Context, path dbus.ObjectPath) error {
 	properties, err := p.properties(ctx, path)
 	if err == nil && properties.Locked {
-		return locked(nil)
+		err = locked(nil)
 	}
-	return err
+	return out, err
 }
 
 // Properties reads what an item shows beside its secret. An item that is gone

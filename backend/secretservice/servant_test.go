@@ -147,3 +147,5 @@ func (v *servant) dismiss() {
 	v.kill()
 	_ = v.pipe.Close()
 }
+
+type request = history.Request

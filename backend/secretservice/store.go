@@ -28,7 +28,7 @@ func (d driver) Open(ctx context.Context, _ store.Family) (store.Store, error) {
 }
 
 func capabilities() store.Capabilities {
-	return store.Capabilities{Fenced: true, Records: true, Persistent: true, Unlocks: true}
+	return store.Capabilities{Fenced: true, Records: true, Persistent: true, Events: true, Unlocks: true}
 }
 
 // keyring is the shared store.
@@ -36,6 +36,7 @@ type keyring struct {
 	conn     *Conn
 	provider string
 	fences   fence.Fences
+	warm     warm
 }
 
 // Open opens the shared store in the keyring. It makes nothing, not even a
@@ -168,6 +169,7 @@ func (s *keyring) fenced(ctx context.Context, key store.Key, f func(view, *fence
 	if err := store.FromContext(ctx); err != nil {
 		return err
 	}
+	s.warm.forget(key)
 	held, err := s.fences.Hold(ctx, key)
 	if err != nil {
 		return err

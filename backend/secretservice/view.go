@@ -32,6 +32,9 @@ func moved(err error) error {
 
 // read returns the item that counts.
 func (v view) read(ctx context.Context, key store.Key) (store.Item, error) {
+	if item, ok := v.reread(ctx, key); ok {
+		return item, nil
+	}
 	floor, err := v.floor(ctx, key)
 	if err != nil {
 		return store.Item{}, err
@@ -51,14 +54,16 @@ func (v view) read(ctx context.Context, key store.Key) (store.Item, error) {
 	if err != nil {
 		return store.Item{}, moved(err)
 	}
-	return store.Item{Value: secret.Value, Record: top.record, Revision: top.revision}, nil
+	item := store.Item{Value: secret.Value, Record: top.record, Revision: top.revision}
+	v.remember(key, entries, item)
+	return item, nil
 }
 
 func (v view) secret(ctx context.Context, item Item) (Secret, error) {
 	if err := v.conn.ready(ctx, v.peer, item); err != nil {
 		return Secret{}, err
 	}
-	return v.peer.secret(ctx, dbus.ObjectPath(item.Path))
+	return v.peer.secretOf(ctx, dbus.ObjectPath(item.Path))
 }
 
 // floor returns the number at or below which an item is not there.
@@ -280,7 +285,7 @@ func (v view) list(ctx context.Context, service string) ([]store.Entry, error) {
 	if service != "" {
 		attributes[attrService] = service
 	}
-	entries, err := v.entries(store.WithInteraction(ctx, store.Never), attributes)
+	entries, err := v.entries(silent(ctx), attributes)
 	if err != nil {
 		return nil, err
 	}
@@ -305,7 +310,7 @@ func (v view) list(ctx context.Context, service string) ([]store.Entry, error) {
 	if len(out) > 0 {
 		return out, nil
 	}
-	if err := v.absent(store.WithInteraction(ctx, store.Never)); !errors.Is(err, store.ErrNotFound) {
+	if err := v.absent(silent(ctx)); !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
 	return nil, nil
