@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -134,6 +135,19 @@ func is(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// indexOf returns the element that a step of a path means: a number, or the first
+// one whose field has the value, as in source=authjson. It is -1 for none.
+func indexOf(list []any, step string) int {
+	field, value, named := strings.Cut(step, "=")
+	if i, err := strconv.Atoi(step); !named && err == nil && i < len(list) {
+		return i
+	}
+	return slices.IndexFunc(list, func(e any) bool {
+		m, ok := e.(map[string]any)
+		return named && ok && m[field] == value
+	})
+}
+
 func lookUp(v any, path []string) (any, bool) {
 	for _, step := range path {
 		switch node := v.(type) {
@@ -144,8 +158,8 @@ func lookUp(v any, path []string) (any, bool) {
 			}
 			v = next
 		case []any:
-			i, err := strconv.Atoi(step)
-			if err != nil || i < 0 || i >= len(node) {
+			i := indexOf(node, step)
+			if i < 0 {
 				return nil, false
 			}
 			v = node[i]
