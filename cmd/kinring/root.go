@@ -36,10 +36,11 @@ each part percent-encoded; else an account in the family's service. --service
 and --account together name a key without any of these rules. list prints what
 get accepts.
 
-Environment: KINRING_FAMILY, KINRING_PROFILE, KINRING_STORE (auto, vault,
-memory), KINRING_VAULT (vault file), KINRING_KEY_FILE, KINRING_PASSPHRASE_FILE,
-KINRING_TIMEOUT (such as 5s). CREDENTIALS_DIRECTORY/kinring, a credential of
-systemd's, opens the vault too: a key file's text or a passphrase.
+Environment: KINRING_FAMILY, KINRING_PROFILE, KINRING_STORE (auto,
+secret-service, vault, memory), KINRING_VAULT (vault file), KINRING_KEY_FILE,
+KINRING_PASSPHRASE_FILE, KINRING_TIMEOUT (such as 5s). A credential of
+systemd (CREDENTIALS_DIRECTORY/kinring) opens the vault too: a key file's text or
+a passphrase.
 
 Exit codes: 0 ok · 1 not found, negative answer · 2 usage, bad key or profile,
 too large · 3 locked, or a key is needed and nobody can be asked · 4 denied,
