@@ -22,6 +22,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"kinring":      main,
 		"codex":        codextest.Main,
+		"codex-old":    codextest.OldMain,
 		"exitcode":     exitCodeMain,
 		refreshProgram: tokenserver.Main,
 		keepProgram:    keepMain,
@@ -37,6 +38,8 @@ var scripts = map[string]func(*testing.T){
 	"codex":   func(t *testing.T) { codextest.Find(t) },
 	"tracing": needStrace,
 	"keyring": needKeyring,
+
+	"codexkeyring": needCodexAndKeyring,
 }
 
 func TestScripts(t *testing.T)        { runScripts(t, "script") }
@@ -115,7 +118,8 @@ func isolate(e *testscript.Env) error {
 		"CODEX_HOME="+filepath.Join(home, ".codex"), "KINRING_FAMILY=codex",
 		"KINRING_TIMEOUT=60s", // a busy machine is no failure
 		"DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(e.WorkDir, "no-bus"), // never the user's own
-		codextest.Variable+"="+os.Getenv(codextest.Variable))
+		codextest.Variable+"="+os.Getenv(codextest.Variable),
+		codextest.OldVariable+"="+os.Getenv(codextest.OldVariable))
 	return nil
 }
 
