@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -42,15 +43,20 @@ var codexModes = []codexMode{
 	{"auto", "auto", "rustkeyring", "working", bothStores},
 	{"auto-locked", "auto", "authjson", "locked", vaultOnly},
 	{"auto-none", "auto", "authjson", "none", vaultOnly},
+	{"secrets", "keyring", "secrets", "working", vaultOnly},
 }
+
+// encrypts makes Codex keep its login in an encrypted file, with the file's
+// passphrase in the keyring.
+const encrypts = "[features]\nsecret_auth_storage = true\n"
 
 // TestCodexKeyringScripts runs each script in every mode of Codex, with each
 // shared store.
 func TestCodexKeyringScripts(t *testing.T) {
 	for _, mode := range codexModes {
 		for _, shared := range mode.shared {
-			if testing.Short() && shared != mode.shared[0] {
-				continue
+			if testing.Short() && (shared != mode.shared[0] || mode.where == "secrets") {
+				continue // of programs that take seconds, or the same again
 			}
 			t.Run(mode.name+" "+shared, func(t *testing.T) { mode.run(t, shared) })
 		}
@@ -69,14 +75,18 @@ func (m codexMode) run(t *testing.T, shared string) {
 		e.Setenv("KINRING_VAULT", filepath.Join(e.WorkDir, "vault.db"))
 		e.Setenv("KINRING_KEY_FILE", filepath.Join(e.WorkDir, "vault.key"))
 		e.Setenv("SOURCE", m.where)
+		e.Setenv("SECRETS_ACCOUNT", codexAccount("secrets", e.Getenv("CODEX_HOME")))
 		config := fmt.Sprintf("cli_auth_credentials_store = %q\nmcp_oauth_credentials_store = %[1]q\n", m.config)
+		if m.where == "secrets" {
+			config += encrypts
+		}
 		return os.WriteFile(filepath.Join(e.WorkDir, "home", ".codex", "config.toml"), []byte(config), 0o600)
 	}
 	params.Condition = func(name string) (bool, error) {
 		switch name {
 		case "vault", "secret-service":
 			return name == shared, nil
-		case "authjson", "rustkeyring":
+		case "authjson", "rustkeyring", "secrets":
 			return name == m.where, nil
 		case "working", "locked", "none":
 			return name == m.keyring, nil
@@ -86,6 +96,15 @@ func (m codexMode) run(t *testing.T, shared string) {
 	params.Cmds["keyring"] = sessions.command
 	params.Cmds["items"] = sessions.items
 	testscript.Run(t, params)
+}
+
+// codexAccount is the account that Codex gives something of its folder.
+func codexAccount(kind, home string) string {
+	if real, err := filepath.EvalSymlinks(home); err == nil {
+		home = real
+	}
+	sum := sha256.Sum256([]byte(home))
+	return fmt.Sprintf("%s|%x", kind, sum[:8])
 }
 
 func (m codexMode) begin(t *testing.T, s *session) {
