@@ -14,6 +14,7 @@ type sharedStore struct {
 	driver store.Driver
 	family store.Family
 	choice choice
+	broker brokerage
 
 	mu     sync.Mutex
 	opened store.Store
@@ -29,7 +30,10 @@ func (s *sharedStore) open(ctx context.Context) (store.Store, error) {
 	if s.opened != nil {
 		return s.opened, nil
 	}
-	opened, err := s.driver.Open(ctx, s.family)
+	opened, err := s.throughBroker(ctx)
+	if opened == nil && err == nil {
+		opened, err = s.driver.Open(ctx, s.family)
+	}
 	if err != nil {
 		return nil, store.At(err, "", s.driver.Kind(), store.Key{})
 	}
@@ -87,6 +91,19 @@ func (s *sharedStore) List(ctx context.Context, service string) ([]store.Entry, 
 	return opened.List(ctx, service)
 }
 
+// Watch passes on the changes that the store tells of. It does not open the store,
+// which may ask somebody: ErrUnsupported while it is not open, and if it tells of
+// none.
+func (s *sharedStore) Watch(ctx context.Context, changed func(store.Key)) error {
+	s.mu.Lock()
+	opened := s.opened
+	s.mu.Unlock()
+	if w, ok := opened.(store.Watcher); ok && opened.Info().Capabilities.Events {
+		return w.Watch(ctx, changed)
+	}
+	return &store.Error{Class: store.ErrUnsupported, Store: s.driver.Kind(), Detail: "it does not tell of changes"}
+}
+
 func (s *sharedStore) FingerprintKey(ctx context.Context) ([]byte, error) {
 	opened, err := s.open(ctx)
 	if err != nil {
@@ -106,4 +123,22 @@ func (s *sharedStore) Close() error {
 		return nil
 	}
 	return s.opened.Close()
+}
+
+// lock closes the opened store; it is opened anew when it is next needed.
+func (s *sharedStore) lock() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	opened := s.opened
+	s.opened = nil
+	if opened == nil {
+		return nil
+	}
+	return opened.Close()
+}
+
+func (s *sharedStore) isOpen() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.opened != nil
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/kinring/kinring"
+	"github.com/kinring/kinring/backend/keychain"
 	"github.com/kinring/kinring/backend/vault"
 )
 
@@ -13,13 +14,13 @@ import (
 // one. What is on record is kept, whether or not it can be reached now: a store
 // that is chosen because a better one is away would be a silent downgrade (I7).
 // Looking writes nothing and starts nothing.
-func (a *app) auto(ctx context.Context, family string) (kind, why string, err error) {
-	if family != "" && !a.switchStore {
-		switch ch, recorded, err := kinring.RecordedStore(ctx, family); {
+func (a *app) auto(ctx context.Context, p kinring.Profile) (kind, why string, err error) {
+	if p.Name != "" && !a.switchStore {
+		switch ch, recorded, err := kinring.RecordedStore(ctx, p.Name); {
 		case err != nil:
 			return "", "", err
 		case recorded:
-			return ch.Kind, "the family " + family + " uses it", nil
+			return ch.Kind, "the family " + p.Name + " uses it", nil
 		}
 	}
 	path := os.Getenv("KINRING_VAULT")
@@ -30,6 +31,9 @@ func (a *app) auto(ctx context.Context, family string) (kind, why string, err er
 	}
 	if err := vault.Examine(path); !errors.Is(err, kinring.ErrNoService) {
 		return vault.Kind, "somebody made the vault " + path, nil
+	}
+	if why, first := a.keychainFirst(p); first {
+		return keychain.Kind, why, nil
 	}
 	kind, why, err = platformStore(ctx)
 	if err != nil || kind != "" {

@@ -85,12 +85,14 @@ func failed(subject string, err error) finding {
 
 // examineStore looks at the store that would be used, without opening it.
 func (a *app) examineStore(ctx context.Context) []finding {
-	driver, why, err := a.driver(ctx, a.familyName())
+	p := a.familyProfile()
+	driver, why, err := a.driver(ctx, p)
 	if err != nil {
 		return append([]finding{failed("store", err)}, examineKeyring(ctx, false)...)
 	}
 	out := []finding{{Subject: "store", State: "ok", Detail: driver.Kind() + " would be used: " + why}}
 	out = append(out, examineKeyring(ctx, driver.Kind() == secretservice.Kind)...)
+	out = append(out, a.examineKeychain(ctx, p)...)
 	if driver.Kind() != vault.Kind {
 		return out
 	}
@@ -101,16 +103,16 @@ func (a *app) examineStore(ctx context.Context) []finding {
 	return append(out, examineVault(options.Path), a.examineKeys(options.Path))
 }
 
-// familyName returns the name of the family that is given, or nothing.
-func (a *app) familyName() string {
+// familyProfile returns the profile of the family that is given, or an empty one.
+func (a *app) familyProfile() kinring.Profile {
 	if !a.familyGiven() {
-		return ""
+		return kinring.Profile{}
 	}
 	p, err := a.profile.load()
 	if err != nil {
-		return "" // examineFamily says so
+		return kinring.Profile{} // examineFamily says so
 	}
-	return p.Name
+	return p
 }
 
 func (a *app) familyGiven() bool {

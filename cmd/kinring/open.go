@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/kinring/kinring"
+	"github.com/kinring/kinring/backend/keychain"
 	"github.com/kinring/kinring/backend/memory"
 	"github.com/kinring/kinring/backend/secretservice"
 	"github.com/kinring/kinring/backend/vault"
@@ -21,19 +22,31 @@ import (
 	_ "github.com/kinring/kinring/legacy/secretitems"
 )
 
-// open opens the family's ring with the store that the environment names.
+// open opens the family's ring with the store that the environment names, through
+// the broker if there is one.
 func (a *app) open(ctx context.Context) (*kinring.Ring, error) {
+	return a.openFor(ctx, kinring.WithEnvironment())
+}
+
+func (a *app) openFor(ctx context.Context, more ...kinring.Option) (*kinring.Ring, error) {
 	p, err := a.profile.load()
 	if err != nil {
 		return nil, err
 	}
-	driver, _, err := a.driver(ctx, p.Name)
+	driver, _, err := a.driver(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	options := []kinring.Option{kinring.WithStore(driver), kinring.WithNotices(a.tell), kinring.WithInteraction(a.interaction())}
+	options := append(more, kinring.WithStore(driver), kinring.WithNotices(a.tell), kinring.WithInteraction(a.interaction()))
 	if a.switchStore {
 		options = append(options, kinring.WithSwitchedStore())
+	}
+	if p.Development == vault.Kind {
+		own, err := a.driverOf(vault.Kind)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, kinring.WithDevelopmentStore(own))
 	}
 	return kinring.Open(ctx, p, options...)
 }
@@ -67,7 +80,10 @@ func (a *app) tell(n kinring.Notice) {
 	case coexist.NoticeBackfilled, coexist.NoticeAdopted, coexist.NoticeFastForwarded:
 		return // that is what get is for
 	}
-	text := fmt.Sprintf("%s: %s", n.Key.Redacted(), n.Kind)
+	text := string(n.Kind)
+	if n.Key != (store.Key{}) {
+		text = n.Key.Redacted() + ": " + text
+	}
 	if n.Source != "" {
 		text += " (" + n.Source + ")"
 	}
@@ -78,11 +94,11 @@ func (a *app) tell(n kinring.Notice) {
 }
 
 // driver returns the store that KINRING_STORE names for a family, and why it is
-// that one. The family may be empty.
-func (a *app) driver(ctx context.Context, family string) (driver store.Driver, why string, err error) {
+// that one. The profile may be empty.
+func (a *app) driver(ctx context.Context, p kinring.Profile) (driver store.Driver, why string, err error) {
 	kind, why := os.Getenv("KINRING_STORE"), "KINRING_STORE says so"
 	if kind == "" || kind == "auto" {
-		if kind, why, err = a.auto(ctx, family); err != nil {
+		if kind, why, err = a.auto(ctx, p); err != nil {
 			return nil, "", err
 		}
 	}
@@ -97,11 +113,13 @@ func (a *app) driverOf(kind string) (store.Driver, error) {
 		return vault.Driver(options), err
 	case memory.Kind, secretservice.Kind:
 		return store.DriverFor(kind)
-	case "keychain", "wincred":
+	case keychain.Kind:
+		return a.keychainDriver()
+	case "wincred":
 		return nil, &kinring.Error{Class: kinring.ErrUnsupported, Op: "open", Store: kind,
 			Detail: "this build does not have this store", Remedy: "use KINRING_STORE=vault"}
 	default:
-		return nil, usage(fmt.Sprintf("KINRING_STORE is %q; use auto, secret-service, vault or memory", kind))
+		return nil, usage(fmt.Sprintf("KINRING_STORE is %q; use auto, keychain, secret-service, vault or memory", kind))
 	}
 }
 

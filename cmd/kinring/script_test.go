@@ -64,6 +64,7 @@ func scriptParams(t *testing.T, folder string) testscript.Params {
 			"schema":     schema,
 			"hugefile":   hugeFile,
 			"fixture":    fixture(t),
+			"await":      await,
 		},
 		Condition:           condition,
 		RequireExplicitExec: true,

@@ -30,7 +30,7 @@ const (
 )
 
 // keyrings are the layouts in which the passphrase's item is kept, by system.
-var keyrings = map[string]string{"linux": "rustkeyring", "darwin": "loginkeychain"}
+var keyrings = map[string]string{"linux": "rustkeyring", "darwin": "mackeyring"}
 
 func init() {
 	store.RegisterLayout(Login)
