@@ -15,6 +15,11 @@ import (
 
 	_ "github.com/kinring/kinring/legacy/authjson"
 	_ "github.com/kinring/kinring/legacy/codexconfig"
+	_ "github.com/kinring/kinring/legacy/codexsecrets"
+	_ "github.com/kinring/kinring/legacy/gokeyring"
+	_ "github.com/kinring/kinring/legacy/keyring99"
+	_ "github.com/kinring/kinring/legacy/rustkeyring"
+	_ "github.com/kinring/kinring/legacy/secretitems"
 )
 
 // open opens the family's ring with the store that the environment names, through
