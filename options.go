@@ -23,6 +23,7 @@ type Option func(*settings)
 
 type settings struct {
 	driver      store.Driver
+	development store.Driver
 	kind        string
 	budget      time.Duration
 	asking      time.Duration
@@ -31,6 +32,7 @@ type settings struct {
 	notify      func(Notice)
 	stateDir    string
 	switchStore bool
+	broker      brokerage
 }
 
 // WithStore makes a ring use this driver's store.

@@ -14,6 +14,7 @@ type sharedStore struct {
 	driver store.Driver
 	family store.Family
 	choice choice
+	broker brokerage
 
 	mu     sync.Mutex
 	opened store.Store
@@ -29,7 +30,10 @@ func (s *sharedStore) open(ctx context.Context) (store.Store, error) {
 	if s.opened != nil {
 		return s.opened, nil
 	}
-	opened, err := s.driver.Open(ctx, s.family)
+	opened, err := s.throughBroker(ctx)
+	if opened == nil && err == nil {
+		opened, err = s.driver.Open(ctx, s.family)
+	}
 	if err != nil {
 		return nil, store.At(err, "", s.driver.Kind(), store.Key{})
 	}
@@ -119,4 +123,22 @@ func (s *sharedStore) Close() error {
 		return nil
 	}
 	return s.opened.Close()
+}
+
+// lock closes the opened store; it is opened anew when it is next needed.
+func (s *sharedStore) lock() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	opened := s.opened
+	s.opened = nil
+	if opened == nil {
+		return nil
+	}
+	return opened.Close()
+}
+
+func (s *sharedStore) isOpen() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.opened != nil
 }

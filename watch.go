@@ -33,12 +33,16 @@ type Event struct {
 //
 //	for event := range ring.Watch(ctx, "auth") { ... }
 func (r *Ring) Watch(ctx context.Context, name string) iter.Seq[Event] {
+	key, err := r.family.Key(name)
+	if err != nil {
+		return func(yield func(Event) bool) { yield(Event{Err: err}) }
+	}
+	return r.WatchKey(ctx, key)
+}
+
+// WatchKey is Watch for a key that is given by service and account.
+func (r *Ring) WatchKey(ctx context.Context, key store.Key) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
-		key, err := r.family.Key(name)
-		if err != nil {
-			yield(Event{Err: err})
-			return
-		}
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel() // ends the store's watch too
 		own, stop := r.changes.listen(key)
@@ -103,7 +107,11 @@ func pause(ctx context.Context, d time.Duration) {
 func (r *Ring) glance(ctx context.Context, key store.Key) Event {
 	ctx, cancel := r.budgeted(ctx)
 	defer cancel()
-	item, err := r.shared.Get(ctx, key)
+	shared := r.shared
+	if s, _ := r.standing(ctx); s != nil {
+		shared = s.shared
+	}
+	item, err := shared.Get(ctx, key)
 	if errors.Is(err, ErrNotFound) {
 		return Event{Key: key}
 	}
