@@ -39,7 +39,9 @@ var crashStories = map[string]crashStory{
 		judge: func(value string, err error, older string, _ bool) string {
 			return unless(err == nil && value == crashLogin && older == crashLogin, "I1, I5: a value was lost, or legacy changed")
 		},
-		done: func(value string, err error, older string) bool { return err == nil && value == crashLogin && older == crashLogin },
+		done: func(value string, err error, older string) bool {
+			return err == nil && value == crashLogin && older == crashLogin
+		},
 	},
 	"prune": {
 		prepare: migrated,
@@ -50,7 +52,9 @@ var crashStories = map[string]crashStory{
 		judge: func(value string, err error, older string, acknowledged bool) string {
 			return unless(err == nil && value == crashLogin && (older == "" || older == crashLogin && !acknowledged), "I1: a value was lost")
 		},
-		done: func(value string, err error, older string) bool { return err == nil && value == crashLogin && older == "" },
+		done: func(value string, err error, older string) bool {
+			return err == nil && value == crashLogin && older == ""
+		},
 	},
 	"delete": {
 		prepare: migrated,
@@ -62,7 +66,9 @@ var crashStories = map[string]crashStory{
 			gone := errors.Is(err, kinring.ErrNotFound)
 			return unless(gone || err == nil && value == crashLogin && older == crashLogin && !acknowledged, "I2: a deleted value came back")
 		},
-		done: func(_ string, err error, older string) bool { return errors.Is(err, kinring.ErrNotFound) && older == "" },
+		done: func(_ string, err error, older string) bool {
+			return errors.Is(err, kinring.ErrNotFound) && older == ""
+		},
 	},
 }
 
@@ -177,4 +183,3 @@ func content(t *testing.T, file string) string {
 	}
 	return string(data)
 }
-
