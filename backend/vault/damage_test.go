@@ -358,3 +358,55 @@ func TestWholeVaultMoves(t *testing.T) {
 	defer s.Close()
 	wantValue(t, s, "a", contents["a"])
 }
+
+// TestRepair: what cannot be read is removed on purpose, with the name where that
+// can be read, and nothing else is; afterwards the vault is whole and the key free.
+func TestRepair(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change string
+		rows   int
+		named  string
+		lost   bool
+		left   []string
+	}{
+		"whole":          {"SELECT 1", 0, "", false, []string{"a", "b"}},
+		"a value":        {"UPDATE items SET value = zeroblob(50) WHERE id = :a", 1, "a", false, []string{"b"}},
+		"a name":         {"UPDATE items SET meta = zeroblob(50) WHERE id = :a", 1, "", false, []string{"b"}},
+		"a row too many": {"INSERT INTO items SELECT zeroblob(32), revision, generation, kind, meta, value FROM items WHERE id = :b", 1, "", true, []string{"a", "b"}},
+		"a row too few":  {"DELETE FROM items WHERE id = :a", 0, "", true, []string{"b"}},
+		"the census":     {"UPDATE state SET box = zeroblob(80)", 0, "", true, []string{"a", "b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := newVaultIn(t, t.TempDir(), cheap)
+			s := openVault(t, path)
+			mustPut(t, s, "a", sentinel)
+			mustPut(t, s, "b", sentinel)
+			a, b := s.sealer().id(key("a")), s.sealer().id(key("b"))
+			mustClose(t, s)
+			sqlExec(t, path, bind(tt.change, a, b))
+			for _, look := range []func() (Damage, error){
+				func() (Damage, error) { return Check(t.Context(), options(path)) },
+				func() (Damage, error) { return Repair(t.Context(), options(path)) },
+			} {
+				d, err := look()
+				if err != nil || len(d.Rows) != tt.rows || d.Lost != tt.lost || len(d.Structure) > 0 {
+					t.Fatalf("%+v, %v", d, err)
+				}
+				if tt.rows > 0 && d.Rows[0].Key.Account != tt.named {
+					t.Errorf("the row is named %v", d.Rows[0].Key)
+				}
+			}
+			if d, err := Check(t.Context(), options(path)); err != nil || !d.Whole() {
+				t.Errorf("afterwards %+v, %v", d, err)
+			}
+			s = openVault(t, path)
+			for _, account := range tt.left {
+				wantValue(t, s, account, sentinel)
+			}
+			if entries, err := s.List(t.Context(), ""); err != nil || len(entries) != len(tt.left) {
+				t.Errorf("%d items, %v", len(entries), err)
+			}
+			mustPut(t, s, "a", "anew")
+		})
+	}
+}
