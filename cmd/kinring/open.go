@@ -16,6 +16,7 @@ import (
 	_ "github.com/kinring/kinring/legacy/authjson"
 	_ "github.com/kinring/kinring/legacy/codexconfig"
 	_ "github.com/kinring/kinring/legacy/codexsecrets"
+	_ "github.com/kinring/kinring/legacy/file"
 	_ "github.com/kinring/kinring/legacy/gokeyring"
 	_ "github.com/kinring/kinring/legacy/keyring99"
 	_ "github.com/kinring/kinring/legacy/rustkeyring"
