@@ -41,7 +41,7 @@ func (r *Ring) GetKey(ctx context.Context, key store.Key) (Value, error) {
 	}
 	ctx, cancel := r.budgeted(ctx)
 	defer cancel()
-	reading, err := r.engine.Get(ctx, key)
+	reading, err := r.get(ctx, key)
 	if err != nil {
 		return Value{}, err
 	}
@@ -72,7 +72,7 @@ func (r *Ring) Set(ctx context.Context, name string, value []byte) (Revision, er
 func (r *Ring) SetKey(ctx context.Context, key store.Key, value []byte) (Revision, error) {
 	ctx, cancel := r.budgeted(ctx)
 	defer cancel()
-	w, err := r.engine.Set(ctx, key, store.NewValue(value))
+	w, err := r.at(ctx).Set(ctx, key, store.NewValue(value))
 	r.changes.tell(key)
 	return w.Revision, err
 }
@@ -95,7 +95,7 @@ func (r *Ring) DeleteKey(ctx context.Context, key store.Key) (existed bool, err 
 	if err := r.ready(ctx); err != nil {
 		return false, store.At(err, "delete", "", key)
 	}
-	existed, err = r.engine.Delete(ctx, key)
+	existed, err = r.at(ctx).Delete(ctx, key)
 	r.changes.tell(key)
 	return existed, err
 }
@@ -135,7 +135,7 @@ type Listing struct {
 func (r *Ring) List(ctx context.Context) (Listing, error) {
 	ctx, cancel := r.budgeted(ctx)
 	defer cancel()
-	l, err := r.engine.List(ctx)
+	l, err := r.list(ctx)
 	out := Listing{Incomplete: l.Incomplete}
 	for _, k := range l.Keys {
 		out.Keys = append(out.Keys, ListedKey{r.family.KeyName(k.Key), k})
@@ -184,6 +184,9 @@ type StoreStatus struct {
 	// Recorded is the kind of store that the family is recorded to use; empty if
 	// none is.
 	Recorded string
+	// StandIn is the kind of the development store that stands in for it; empty if
+	// none does.
+	StandIn string
 }
 
 // StatusOf is Status for keys that are given by service and account.
@@ -191,6 +194,10 @@ func (r *Ring) StatusOf(ctx context.Context, keys ...store.Key) (Status, error) 
 	ctx, cancel := r.budgeted(silently(ctx))
 	defer cancel()
 	st := Status{Family: r.family.Name, Policy: r.policy, Store: r.storeStatus(ctx)}
+	keys, err := r.statusKeys(ctx, keys)
+	if err != nil {
+		return st, err
+	}
 	overview, err := r.engine.Status(ctx, false, keys...)
 	if err != nil {
 		return st, err
@@ -205,6 +212,22 @@ func (r *Ring) StatusOf(ctx context.Context, keys ...store.Key) (Status, error) 
 	return st, nil
 }
 
+// statusKeys returns the keys that are meant. Without a development store the
+// engine itself finds all of them, and says which stores could not be listed.
+func (r *Ring) statusKeys(ctx context.Context, keys []store.Key) ([]store.Key, error) {
+	if s, _ := r.standing(ctx); s == nil || len(keys) > 0 {
+		return keys, nil
+	}
+	l, err := r.list(ctx)
+	if errors.Is(err, ErrPartial) {
+		err = nil
+	}
+	for _, k := range l.Keys {
+		keys = append(keys, k.Key)
+	}
+	return keys, err
+}
+
 func (r *Ring) storeStatus(ctx context.Context) StoreStatus {
 	st := StoreStatus{Kind: r.driver.Kind()}
 	opened, err := r.shared.open(ctx)
@@ -212,6 +235,9 @@ func (r *Ring) storeStatus(ctx context.Context) StoreStatus {
 		st.ID = opened.Info().ID
 	}
 	st.Err = err
+	if s, _ := r.standing(ctx); s != nil {
+		st.StandIn = s.shared.driver.Kind()
+	}
 	if ch, recorded, err := r.shared.choice.read(ctx); err == nil && recorded {
 		st.Recorded = ch.Kind
 	}

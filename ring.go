@@ -3,16 +3,17 @@ package kinring
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/kinring/kinring/coexist"
 	"github.com/kinring/kinring/internal/durable"
-	"github.com/kinring/kinring/internal/fifo"
 	"github.com/kinring/kinring/profile"
 	"github.com/kinring/kinring/store"
 )
@@ -28,6 +29,8 @@ type Ring struct {
 	sources []coexist.Source
 	engine  *coexist.Engine
 	changes changes
+	stand   *standIn  // nil if the profile allows no development store
+	once    sync.Once // for saying that the shared store is out of reach
 }
 
 // Open returns a ring for a family. It refuses at once a profile or a policy
@@ -45,6 +48,7 @@ func Open(ctx context.Context, p Profile, options ...Option) (*Ring, error) {
 		r.openShared,
 		r.openSources,
 		r.openEngine,
+		r.openStandIn,
 	} {
 		if err := step(); err != nil {
 			return nil, store.At(err, "open", p.Name, store.Key{})
@@ -106,20 +110,12 @@ func (r *Ring) storeFamily() store.Family {
 
 func (r *Ring) openEngine() error {
 	var err error
-	r.engine, err = coexist.New(coexist.Config{
-		Shared:   r.shared,
-		Sources:  r.sources,
-		Policy:   r.policy,
-		Services: r.family.Services(),
-		Traits:   r.traits,
-		Queue:    &fifo.Queue{},
-		Memory:   &stamps{},
-		Leases:   leases{r.shared},
-		Grace:    r.grace,
-		Patience: patience,
-		Random:   func(b []byte) error { _, err := rand.Read(b); return err },
-		Notify:   r.noticed,
-	})
+	r.engine, err = coexist.New(r.engineConfig(r.shared))
+	return err
+}
+
+func random(b []byte) error {
+	_, err := rand.Read(b)
 	return err
 }
 
@@ -128,8 +124,19 @@ func (r *Ring) traits(key store.Key) coexist.Traits {
 	return coexist.Traits{LegacyOnly: !r.family.Shared(key), Rotates: k.Rotates, Check: k.CheckValue()}
 }
 
-// noticed passes a notice on to the logger and to the program.
+// noticed passes a notice on to the logger and to the program. That the shared
+// store is out of reach is said once: each value says of itself that it is
+// unverified.
 func (r *Ring) noticed(n Notice) {
+	vain := n.Kind == coexist.NoticeUnverified || n.Kind == coexist.NoticeMigrationFailed
+	if vain && errors.Is(n.Err, ErrOutOfReach) {
+		r.once.Do(func() { r.pass(n) })
+		return
+	}
+	r.pass(n)
+}
+
+func (r *Ring) pass(n Notice) {
 	if r.logger != nil {
 		attrs := []slog.Attr{slog.String("notice", string(n.Kind)), slog.Any("key", n.Key), slog.String("source", n.Source)}
 		if n.Err != nil {
@@ -188,6 +195,11 @@ func (r *Ring) Policy() coexist.Policy { return r.policy }
 // Close releases the stores. Operations after it fail.
 func (r *Ring) Close() error {
 	err := r.shared.Close()
+	if r.stand != nil {
+		if e := r.stand.shared.Close(); err == nil {
+			err = e
+		}
+	}
 	for _, s := range r.sources {
 		if e := s.Store.Close(); err == nil {
 			err = e

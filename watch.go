@@ -63,7 +63,11 @@ func (r *Ring) Watch(ctx context.Context, name string) iter.Seq[Event] {
 func (r *Ring) glance(ctx context.Context, key store.Key) Event {
 	ctx, cancel := r.budgeted(ctx)
 	defer cancel()
-	item, err := r.shared.Get(ctx, key)
+	shared := r.shared
+	if s, _ := r.standing(ctx); s != nil {
+		shared = s.shared
+	}
+	item, err := shared.Get(ctx, key)
 	if errors.Is(err, ErrNotFound) {
 		return Event{Key: key}
 	}
