@@ -17,23 +17,43 @@ func (e *Engine) bulk(ctx context.Context) {
 	}
 	defer e.bulking.Store(false)
 	if e.BulkTime != nil {
-		var end func()
-		ctx, end = e.BulkTime(ctx)
+		bounded, end := e.BulkTime(ctx)
 		defer end()
+		ctx = bounded
 	}
-	p, _, err := e.Migrated(ctx)
-	if err == nil && !p.Complete {
-		p, err = e.Migrate(ctx, false, e.BulkTell)
-	}
+	complete, err := e.bulkOn(ctx)
 	if errors.Is(err, store.ErrAbsentByDesign) {
 		return // there is nowhere to migrate to
 	}
 	if err != nil {
 		e.notify(NoticeMigrationFailed, store.Key{}, "", err)
 	}
-	if err == nil && p.Complete || errors.Is(err, store.ErrPartial) {
+	if err == nil && complete || errors.Is(err, store.ErrPartial) {
 		e.bulked.Store(true)
 	}
+}
+
+// bulkOn goes on with the migration where it was broken off, and reports whether
+// it is complete.
+func (e *Engine) bulkOn(ctx context.Context) (complete bool, err error) {
+	k, _, err := e.kept(ctx)
+	if err != nil || k.Complete {
+		return k.Complete, err
+	}
+	m := &migration{Engine: e, tell: e.BulkTell}
+	if k.After != nil {
+		m.Progress, m.after = k.progress(), store.Key{Service: k.After.Service, Account: k.After.Account}
+	}
+	before := m.after
+	err = store.At(m.run(ctx), "migrate", "", store.Key{})
+	if m.after != before && store.FromContext(ctx) != nil && e.Grace != nil {
+		saving, end := e.Grace(ctx)
+		defer end()
+		if failed := m.keep(saving); failed != nil {
+			e.notify(NoticeMigrationFailed, store.Key{}, "", failed)
+		}
+	}
+	return m.Complete, err
 }
 
 // Reset forgets what the engine knows of the shared store, for one whose shared
