@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,14 +20,19 @@ const WatchInterval = 500 * time.Millisecond
 // told as one.
 type Event struct {
 	Key store.Key
-	// Present reports whether the shared store holds a value now.
+	// Present reports whether the shared store holds a value now; of a key that the
+	// profile does not share, whether an older build's store does.
 	Present  bool
 	Revision Revision
+	// Sources are the legacy sources in which the key may have changed since the
+	// event before.
+	Sources []string
 	// Err says why the key could not be looked at; watching goes on.
 	Err error
 }
 
-// Watch tells of changes of a key in the shared store: this ring's at once, other
+// Watch tells of changes of a key in the shared store, and in those older builds'
+// stores that tell without the value being read: this ring's at once, other
 // programs' within WatchInterval. The first event says how the key stands. The
 // sequence ends with the context.
 //
@@ -43,8 +49,13 @@ func (r *Ring) Watch(ctx context.Context, name string) iter.Seq[Event] {
 		tick := time.NewTicker(WatchInterval)
 		defer tick.Stop()
 		last := Event{Revision: "none yet"}
-		for ctx.Err() == nil {
-			if now := r.glance(ctx, key); now.differs(last) && ctx.Err() == nil {
+		legacy := map[string]string{}
+		for first := true; ctx.Err() == nil; first = false {
+			moved := r.movedSources(ctx, key, legacy)
+			if now := r.glance(ctx, key, last, moved); now.differs(last) && ctx.Err() == nil {
+				if first {
+					now.Sources = nil
+				}
 				if !yield(now) {
 					return
 				}
@@ -59,26 +70,66 @@ func (r *Ring) Watch(ctx context.Context, name string) iter.Seq[Event] {
 	}
 }
 
-// glance reads how a key stands in the shared store, and nothing else.
-func (r *Ring) glance(ctx context.Context, key store.Key) Event {
-	ctx, cancel := r.budgeted(ctx)
+// glance reads how a key stands in the shared store. A key that is not shared is
+// looked for in the legacy sources, when one of them moved.
+func (r *Ring) glance(ctx context.Context, key store.Key, last Event, moved []string) Event {
+	ctx, cancel := r.budgeted(silently(ctx))
 	defer cancel()
-	shared := r.shared
-	if s, _ := r.standing(ctx); s != nil {
-		shared = s.shared
+	now := Event{Key: key, Sources: moved}
+	if !r.family.Shared(key) {
+		now.Present = last.Present
+		if len(moved) > 0 {
+			now.Present, now.Err = r.legacyNames(ctx, key)
+		}
+		return now
 	}
-	item, err := shared.Get(ctx, key)
-	if errors.Is(err, ErrNotFound) {
-		return Event{Key: key}
+	item, err := r.shared.Get(ctx, key)
+	switch {
+	case errors.Is(err, ErrNotFound), errors.Is(err, ErrAbsentByDesign):
+	case err != nil:
+		now.Err = err
+	default:
+		now.Present, now.Revision = coexist.Holds(item), item.Revision
 	}
-	if err != nil {
-		return Event{Key: key, Err: err}
+	return now
+}
+
+// movedSources returns the sources whose stamps are other ones than those that
+// are noted, and notes them. One that cannot tell now is asked again.
+func (r *Ring) movedSources(ctx context.Context, key store.Key, noted map[string]string) (moved []string) {
+	ctx, cancel := r.budgeted(silently(ctx))
+	defer cancel()
+	for _, s := range r.sources {
+		if s.Stamp == nil || !s.Serves(key) || r.InMemory(ctx) {
+			continue
+		}
+		if stamp, err := s.Stamp(ctx, key); err == nil && stamp != noted[s.Name] {
+			noted[s.Name] = stamp
+			moved = append(moved, s.Name)
+		}
 	}
-	return Event{Key: key, Present: coexist.Holds(item), Revision: item.Revision}
+	return moved
+}
+
+// legacyNames reports whether a legacy source holds a key, without reading it.
+func (r *Ring) legacyNames(ctx context.Context, key store.Key) (bool, error) {
+	for _, s := range r.sources {
+		if !s.Serves(key) {
+			continue
+		}
+		entries, err := s.Store.List(ctx, key.Service)
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(entries, func(e store.Entry) bool { return e.Key == key }) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func (e Event) differs(o Event) bool {
-	return e.Revision != o.Revision || e.Present != o.Present || (e.Err == nil) != (o.Err == nil)
+	return e.Revision != o.Revision || e.Present != o.Present || (e.Err == nil) != (o.Err == nil) || len(e.Sources) > 0
 }
 
 // changes passes on which keys this ring wrote.
