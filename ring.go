@@ -252,9 +252,12 @@ func (r *Ring) openSource(l Legacy) (coexist.Source, error) {
 	if st, ok := opened.(stamper); ok {
 		s.Stamp = st.Stamp
 	}
-	if s.Active, err = r.inModes(l.Selector()); err != nil {
+	active, err := r.inModes(l.Selector())
+	if err != nil {
 		return coexist.Source{}, err
 	}
+	r.watchLegacy(active)
+	s.Active = r.aside(active)
 	s.PassesOver, err = r.inModes(l.Passes())
 	return s, err
 }

@@ -178,10 +178,7 @@ func account(extension, key string) string {
 // TestVSCodeMigration: a database with very many secrets of an app is migrated on
 // the first operation, written back, and read again by the other side.
 func TestVSCodeMigration(t *testing.T) {
-	n := 2000
-	if os.Getenv("KINRING_LONG") != "" {
-		n = 10000
-	}
+	n := 10000
 	if testing.Short() {
 		n = 100
 	}
