@@ -93,7 +93,7 @@ func (r *Ring) Delete(ctx context.Context, name string) (existed bool, err error
 func (r *Ring) DeleteKey(ctx context.Context, key store.Key) (existed bool, err error) {
 	ctx, cancel := r.budgeted(ctx)
 	defer cancel()
-	if err := r.ready(ctx); err != nil {
+	if err := r.ready(ctx, key); err != nil {
 		return false, store.At(err, "delete", "", key)
 	}
 	existed, err = r.at(ctx).Delete(ctx, key)
@@ -101,16 +101,25 @@ func (r *Ring) DeleteKey(ctx context.Context, key store.Key) (existed bool, err 
 	return existed, err
 }
 
-// ready opens the shared store. A ring that cannot open it, say because of a
-// wrong passphrase, must not begin to delete from legacy what it then cannot
-// mark as deleted. One that is out of reach or absent by design has an answer
-// of its own in the engine.
-func (r *Ring) ready(ctx context.Context) error {
-	_, err := r.shared.open(ctx)
+// ready opens the shared store, and sees that it is not locked. A ring that
+// cannot open it, say because of a wrong passphrase, must not begin to delete
+// from legacy what it then cannot mark as deleted. One that is out of reach or
+// absent by design has an answer of its own in the engine.
+func (r *Ring) ready(ctx context.Context, key store.Key) error {
+	opened, err := r.shared.open(ctx)
 	if beyond(err) {
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	if !opened.Info().Capabilities.Unlocks {
+		return nil // opening it was unlocking it
+	}
+	if _, err := opened.Get(ctx, key); errors.Is(err, ErrLocked) {
+		return err
+	}
+	return nil
 }
 
 // beyond reports whether there is no shared store for this program at all, which

@@ -35,6 +35,7 @@ type settings struct {
 	memory      *memory
 	optional    bool
 	progress    func(Progress)
+	broker      brokerage
 }
 
 // WithStore makes a ring use this driver's store.

@@ -96,6 +96,7 @@ func (r *Ring) openShared() error {
 		said:   r.unshared(),
 		family: r.storeFamily(),
 		choice: choice{dir: r.stateDir, family: r.family.Name, replace: r.switchStore},
+		broker: r.broker,
 	}
 	return nil
 }
@@ -160,9 +161,11 @@ func (r *Ring) budgeted(ctx context.Context) (context.Context, context.CancelFun
 
 // mayPrompt reports whether any store of the ring can ask a person.
 func (r *Ring) mayPrompt() bool {
-	return r.shared.Info().Capabilities.MayPrompt || slices.ContainsFunc(r.sources, func(s coexist.Source) bool {
-		return s.Store.Info().Capabilities.MayPrompt
-	})
+	asks := func(s store.Store) bool {
+		caps := s.Info().Capabilities
+		return caps.MayPrompt || caps.Unlocks
+	}
+	return asks(r.shared) || slices.ContainsFunc(r.sources, func(s coexist.Source) bool { return asks(s.Store) })
 }
 
 // silently is for operations that ask nobody, whatever the ring may do.

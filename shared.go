@@ -15,6 +15,7 @@ type sharedStore struct {
 	driver store.Driver
 	family store.Family
 	choice choice
+	broker brokerage
 	memory *memory // nil: the ring never keeps secrets in memory
 	said   func(error)
 	noted  stamps // of the sources, beside this store
@@ -38,7 +39,10 @@ func (s *sharedStore) open(ctx context.Context) (store.Store, error) {
 		s.opened = opened
 		return opened, err
 	}
-	opened, err = s.driver.Open(ctx, s.family)
+	opened, err = s.throughBroker(ctx)
+	if opened == nil && err == nil {
+		opened, err = s.driver.Open(ctx, s.family)
+	}
 	if errors.Is(err, ErrAbsentByDesign) && s.said != nil {
 		s.said(err)
 	}
@@ -107,6 +111,19 @@ func (s *sharedStore) List(ctx context.Context, service string) ([]store.Entry, 
 	return opened.List(ctx, service)
 }
 
+// Watch passes on the changes that the store tells of. It does not open the store,
+// which may ask somebody: ErrUnsupported while it is not open, and if it tells of
+// none.
+func (s *sharedStore) Watch(ctx context.Context, changed func(store.Key)) error {
+	s.mu.Lock()
+	opened := s.opened
+	s.mu.Unlock()
+	if w, ok := opened.(store.Watcher); ok && opened.Info().Capabilities.Events {
+		return w.Watch(ctx, changed)
+	}
+	return &store.Error{Class: store.ErrUnsupported, Store: s.driver.Kind(), Detail: "it does not tell of changes"}
+}
+
 func (s *sharedStore) FingerprintKey(ctx context.Context) ([]byte, error) {
 	opened, err := s.open(ctx)
 	if err != nil {
@@ -155,4 +172,22 @@ func (s *sharedStore) Close() error {
 		return nil
 	}
 	return s.opened.Close()
+}
+
+// lock closes the opened store; it is opened anew when it is next needed.
+func (s *sharedStore) lock() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	opened := s.opened
+	s.opened = nil
+	if opened == nil {
+		return nil
+	}
+	return opened.Close()
+}
+
+func (s *sharedStore) isOpen() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.opened != nil
 }

@@ -33,6 +33,8 @@ func bulkTime(ctx context.Context) (context.Context, context.CancelFunc) {
 type noStore struct {
 	kind  string
 	cause error
+	// elsewhere: a broker may have the store that this program has no part for.
+	elsewhere bool
 }
 
 // Kind returns the kind of the store that is not there.
@@ -40,8 +42,8 @@ func (n noStore) Kind() string { return n.kind }
 
 // Capabilities are those that every policy wants: no call ever gets so far as to
 // need them.
-func (noStore) Capabilities() store.Capabilities {
-	return store.Capabilities{AtomicAbsent: true, AtomicMatch: true, Records: true}
+func (n noStore) Capabilities() store.Capabilities {
+	return store.Capabilities{AtomicAbsent: true, AtomicMatch: true, Records: true, Persistent: n.elsewhere}
 }
 
 // Open says why there is no store.
@@ -50,7 +52,8 @@ func (n noStore) Open(context.Context, store.Family) (store.Store, error) { retu
 // findDriver finds the driver of the family's shared store.
 func (r *Ring) findDriver() error {
 	if r.family.Unshared {
-		r.driver = noStore{"none", &store.Error{Class: store.ErrUnavailable, Reason: store.ErrAbsentByDesign,
+		r.broker.off = true
+		r.driver = noStore{kind: "none", cause: &store.Error{Class: store.ErrUnavailable, Reason: store.ErrAbsentByDesign,
 			Detail: "the product names no service to share secrets under"}}
 		return nil
 	}
@@ -74,7 +77,7 @@ func (r *Ring) goWithout(cause error) (store.Driver, error) {
 	if recorded {
 		e.Reason = store.ErrOutOfReach
 	}
-	return noStore{r.kind, e}, err
+	return noStore{kind: r.kind, cause: e, elsewhere: true}, err
 }
 
 // unshared tells once that there is no shared store.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"slices"
 	"sync"
 	"time"
 
@@ -31,101 +30,103 @@ type Event struct {
 	Err error
 }
 
-// Watch tells of changes of a key in the shared store, and in those older builds'
-// stores that tell without the value being read: this ring's at once, other
-// programs' within WatchInterval. The first event says how the key stands. The
-// sequence ends with the context.
+// Watch tells of changes of a key in the shared store: this ring's at once, other
+// programs' as soon as a store tells that is a store.Watcher, and within
+// WatchInterval where none does. An older build's change is told within
+// WatchInterval too, where its store tells of one without the value being read.
+// The first event says how the key stands. The sequence ends with the context.
 //
 //	for event := range ring.Watch(ctx, "auth") { ... }
 func (r *Ring) Watch(ctx context.Context, name string) iter.Seq[Event] {
+	key, err := r.family.Key(name)
+	if err != nil {
+		return func(yield func(Event) bool) { yield(Event{Err: err}) }
+	}
+	return r.WatchKey(ctx, key)
+}
+
+// WatchKey is Watch for a key that is given by service and account.
+func (r *Ring) WatchKey(ctx context.Context, key store.Key) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
-		key, err := r.family.Key(name)
-		if err != nil {
-			yield(Event{Err: err})
-			return
-		}
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel() // ends the store's watch too
 		own, stop := r.changes.listen(key)
 		defer stop()
-		tick := time.NewTicker(WatchInterval)
-		defer tick.Stop()
+		var theirs <-chan struct{}
+		older, stopOlder := r.watchOlder(key)
+		defer stopOlder()
 		last := Event{Revision: "none yet"}
-		legacy := map[string]string{}
-		for first := true; ctx.Err() == nil; first = false {
-			moved := r.movedSources(ctx, key, legacy)
-			if now := r.glance(ctx, key, last, moved); now.differs(last) && ctx.Err() == nil {
-				if first {
-					now.Sources = nil
-				}
+		for ctx.Err() == nil {
+			if now := older.glance(ctx, last); now.differs(last) && ctx.Err() == nil {
 				if !yield(now) {
 					return
 				}
 				last = now
 			}
+			if theirs == nil { // the first look has opened the store
+				theirs = r.watchShared(ctx, key)
+			}
 			select {
 			case <-ctx.Done():
 			case <-own:
-			case <-tick.C:
+			case <-theirs:
+			case <-older.tick:
 			}
 		}
 	}
 }
 
-// glance reads how a key stands in the shared store. A key that is not shared is
-// looked for in the legacy sources, when one of them moved.
-func (r *Ring) glance(ctx context.Context, key store.Key, last Event, moved []string) Event {
-	ctx, cancel := r.budgeted(silently(ctx))
-	defer cancel()
-	now := Event{Key: key, Sources: moved}
-	if !r.family.Shared(key) {
-		now.Present = last.Present
-		if len(moved) > 0 {
-			now.Present, now.Err = r.legacyNames(ctx, key)
+// watchShared returns a channel that receives whenever the key may have changed
+// in the shared store: when the store says so, or every WatchInterval while it
+// does not. A watch that ends is tried again after that time.
+func (r *Ring) watchShared(ctx context.Context, key store.Key) <-chan struct{} {
+	ch := make(chan struct{}, 1)
+	wake := func() {
+		select {
+		case ch <- struct{}{}:
+		default: // awake already, it will look
 		}
-		return now
 	}
-	item, err := r.shared.Get(ctx, key)
-	switch {
-	case errors.Is(err, ErrNotFound), errors.Is(err, ErrAbsentByDesign):
-	case err != nil:
-		now.Err = err
-	default:
-		now.Present, now.Revision = coexist.Holds(item), item.Revision
-	}
-	return now
+	go func() {
+		for ctx.Err() == nil {
+			// What ends it, the next look tells, and it is put in place with a call.
+			_ = r.shared.Watch(ctx, func(changed store.Key) {
+				if changed == key || changed == (store.Key{}) {
+					wake()
+				}
+			})
+			pause(ctx, WatchInterval)
+			wake()
+		}
+	}()
+	return ch
 }
 
-// movedSources returns the sources whose stamps are other ones than those that
-// are noted, and notes them. One that cannot tell now is asked again.
-func (r *Ring) movedSources(ctx context.Context, key store.Key, noted map[string]string) (moved []string) {
-	ctx, cancel := r.budgeted(silently(ctx))
-	defer cancel()
-	for _, s := range r.sources {
-		if s.Stamp == nil || !s.Serves(key) || r.InMemory(ctx) {
-			continue
-		}
-		if stamp, err := s.Stamp(ctx, key); err == nil && stamp != noted[s.Name] {
-			noted[s.Name] = stamp
-			moved = append(moved, s.Name)
-		}
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
 	}
-	return moved
 }
 
-// legacyNames reports whether a legacy source holds a key, without reading it.
-func (r *Ring) legacyNames(ctx context.Context, key store.Key) (bool, error) {
-	for _, s := range r.sources {
-		if !s.Serves(key) {
-			continue
-		}
-		entries, err := s.Store.List(ctx, key.Service)
-		if err != nil {
-			return false, err
-		}
-		if slices.ContainsFunc(entries, func(e store.Entry) bool { return e.Key == key }) {
-			return true, nil
-		}
+// glance reads how a key stands in the shared store, and nothing else.
+func (r *Ring) glance(ctx context.Context, key store.Key) Event {
+	ctx, cancel := r.budgeted(ctx)
+	defer cancel()
+	shared := r.shared
+	if s, _ := r.standing(ctx); s != nil {
+		shared = s.shared
 	}
-	return false, nil
+	item, err := shared.Get(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return Event{Key: key}
+	}
+	if err != nil {
+		return Event{Key: key, Err: err}
+	}
+	return Event{Key: key, Present: coexist.Holds(item), Revision: item.Revision}
 }
 
 func (e Event) differs(o Event) bool {

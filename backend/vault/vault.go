@@ -76,7 +76,9 @@ func open(ctx context.Context, options Options) (*vaultStore, error) {
 		_ = f.release() // nothing was written through it
 		return nil, err
 	}
-	return &vaultStore{file: f, keys: options.Keys, current: sealer, path: path, readOnly: options.ReadOnly}, nil
+	s := newStore(f, path, options.Keys)
+	s.current, s.readOnly = sealer, options.ReadOnly
+	return s, nil
 }
 
 // openFile returns the process's one file for a vault, and its path. The caller
@@ -241,6 +243,15 @@ type vaultDriver struct{ options Options }
 func (vaultDriver) Kind() string { return kind }
 
 func (d vaultDriver) Capabilities() store.Capabilities { return capabilities(d.options.ReadOnly) }
+
+// StoreID returns the ID that the opened vault will have.
+func (d vaultDriver) StoreID() string {
+	path, err := resolve(d.options.Path)
+	if err != nil {
+		return ""
+	}
+	return path
+}
 
 func (d vaultDriver) Open(ctx context.Context, _ store.Family) (store.Store, error) {
 	options := d.options

@@ -17,8 +17,13 @@ import (
 	_ "github.com/kinring/kinring/legacy/codexconfig"
 )
 
-// open opens the family's ring with the store that the environment names.
+// open opens the family's ring with the store that the environment names, through
+// the broker if there is one.
 func (a *app) open(ctx context.Context) (*kinring.Ring, error) {
+	return a.openFor(ctx, kinring.WithEnvironment())
+}
+
+func (a *app) openFor(ctx context.Context, more ...kinring.Option) (*kinring.Ring, error) {
 	p, err := a.profile.load()
 	if err != nil {
 		return nil, err
@@ -27,7 +32,7 @@ func (a *app) open(ctx context.Context) (*kinring.Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := []kinring.Option{kinring.WithStore(driver), kinring.WithNotices(a.tell), kinring.WithInteraction(a.interaction())}
+	options := append(more, kinring.WithStore(driver), kinring.WithNotices(a.tell), kinring.WithInteraction(a.interaction()))
 	if a.switchStore {
 		options = append(options, kinring.WithSwitchedStore())
 	}

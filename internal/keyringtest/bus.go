@@ -60,7 +60,7 @@ func NewActivatingBus(t testing.TB, services ...Service) *Bus {
 
 func newBus(t testing.TB, more string) *Bus {
 	t.Helper()
-	program := need(t, ToolBus, ToolBus, "dbus")
+	program := need(t, ToolBus, ToolBus, "dbus-daemon")
 	b := &Bus{Home: newHome(t)}
 	config := filepath.Join(b.Home, "session.conf")
 	text := strings.NewReplacer("@DIR@", filepath.Join(b.Home, "run"), "@MORE@", more).Replace(configuration)
