@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net"
 	"strconv"
@@ -107,7 +106,7 @@ func (c *Conn) Call(ctx context.Context, method string, params, result any) erro
 	case result == nil:
 		return nil
 	}
-	if json.Unmarshal(m.Result, result) != nil {
+	if wire.Unmarshal(m.Result, result) != nil {
 		return &store.Error{Class: store.ErrCorrupt, Store: "broker", Detail: "the answer to " + method + " has the wrong shape",
 			Remedy: "update the older one of the two programs"}
 	}

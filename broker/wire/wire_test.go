@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/kinring/kinring/store"
 )
@@ -261,6 +263,35 @@ func FuzzSplit(f *testing.F) {
 			}
 		case size != 0 && size <= len(in), size > MaxHeader+limit:
 			t.Errorf("%q: no body and size %d", in, size)
+		}
+	})
+}
+
+// FuzzScan: what is read without reflection means what the standard library says
+// it means.
+func FuzzScan(f *testing.F) {
+	for _, s := range []string{`{"jsonrpc":"2.0","id":1,"method":"get","params":{"key":"auth"}}`, `{ "id" : "x" , "result" : { "value" : "AA==", "generation":7 } , "jsonrpc":"2.0"}`,
+		`{"jsonrpc":"2.0","id":-1.5e3,"method":"a\u0062","params":[1,{"a":"]}"},null]}`, `{"service":"s","account":"a","value":"AAE=","record":"kr1;v;1;;","revision":"r","provenance":"p"}`,
+		`{"id":1,"id":2,"value":null}`, `{}`, `{"value":"AB=="}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		if !utf8.Valid(in) || !json.Valid(in) {
+			return
+		}
+		if e, ok := scanEnvelope(in); ok {
+			var want envelope
+			if err := json.Unmarshal(in, &want); err != nil || e.JSONRPC != want.JSONRPC || !bytes.Equal(e.ID, want.ID) ||
+				(e.Method == nil) != (want.Method == nil) || e.Method != nil && *e.Method != *want.Method ||
+				!bytes.Equal(e.Params, want.Params) || !bytes.Equal(e.Result, want.Result) {
+				t.Errorf("%q is read as %+v, want %+v, %v", in, e, want, err)
+			}
+		}
+		for _, pair := range [][2]any{{&Key{}, &Key{}}, {&KeyRef{}, &KeyRef{}}, {&Item{}, &Item{}}, {&Reading{}, &Reading{}}, {&Written{}, &Written{}}} {
+			got, want := Unmarshal(in, pair[0]), json.Unmarshal(in, pair[1])
+			if (got == nil) != (want == nil) || got == nil && !reflect.DeepEqual(pair[0], pair[1]) {
+				t.Errorf("%q is read as %T, %v, want %v", in, pair[0], got, want)
+			}
 		}
 	})
 }
