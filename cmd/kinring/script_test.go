@@ -41,11 +41,14 @@ func TestScripts(t *testing.T)        { runScripts(t, "script") }
 func TestCodexScripts(t *testing.T)   { runScripts(t, "codex") }
 func TestTracingScripts(t *testing.T) { runScripts(t, "tracing") }
 
-func runScripts(t *testing.T, folder string) {
+func runScripts(t *testing.T, folder string, variables ...string) {
 	scripts[folder](t)
 	testscript.Run(t, testscript.Params{
-		Dir:   filepath.Join("testdata", folder),
-		Setup: isolate,
+		Dir: filepath.Join("testdata", folder),
+		Setup: func(e *testscript.Env) error {
+			e.Vars = append(e.Vars, variables...)
+			return isolate(e)
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"damage":     damage,
 			"is":         is,
