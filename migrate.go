@@ -31,19 +31,31 @@ const (
 // several programs at once, and changes no older build's store. tell is called
 // after each key; it may be nil. Only the context bounds it.
 func (r *Ring) Migrate(ctx context.Context, tell func(Progress)) (Progress, error) {
-	return r.engine.Migrate(r.told(ctx), false, tell)
+	engine, err := r.proper(ctx)
+	if err != nil {
+		return Progress{}, err
+	}
+	return engine.Migrate(r.told(ctx), false, tell)
 }
 
 // MigrateDryRun says what Migrate would find, and writes nothing.
 func (r *Ring) MigrateDryRun(ctx context.Context) (Progress, error) {
-	return r.engine.Migrate(silently(ctx), true, nil)
+	engine, err := r.proper(ctx)
+	if err != nil {
+		return Progress{}, err
+	}
+	return engine.Migrate(silently(ctx), true, nil)
 }
 
 // Migrated returns how far the last migration came, and whether there was one.
 func (r *Ring) Migrated(ctx context.Context) (Progress, bool, error) {
 	ctx, cancel := r.budgeted(ctx)
 	defer cancel()
-	return r.engine.Migrated(ctx)
+	engine, err := r.proper(ctx)
+	if err != nil {
+		return Progress{}, false, err
+	}
+	return engine.Migrated(ctx)
 }
 
 // Rollback gives the shared value back to the older builds and returns the
@@ -53,7 +65,11 @@ func (r *Ring) Migrated(ctx context.Context) (Progress, bool, error) {
 func (r *Ring) Rollback(ctx context.Context, key store.Key, force bool) ([]string, error) {
 	ctx, cancel := r.budgeted(ctx)
 	defer cancel()
-	return r.engine.Rollback(ctx, key, force)
+	engine, err := r.proper(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return engine.Rollback(ctx, key, force)
 }
 
 // Reconcile brings keys in step as far as the policy goes, or as the side says;
@@ -61,11 +77,14 @@ func (r *Ring) Rollback(ctx context.Context, key store.Key, force bool) ([]strin
 func (r *Ring) Reconcile(ctx context.Context, side Side, keys ...store.Key) ([]Reconciled, error) {
 	ctx, cancel := r.bounded(ctx, UpdateBudget)
 	defer cancel()
-	keys, err := r.orAll(ctx, keys)
+	engine, err := r.proper(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out, err := r.engine.Reconcile(ctx, side, keys...)
+	if keys, err = r.orAll(ctx, keys); err != nil {
+		return nil, err
+	}
+	out, err := engine.Reconcile(ctx, side, keys...)
 	for _, key := range keys {
 		r.changes.tell(key)
 	}
@@ -78,18 +97,25 @@ func (r *Ring) Reconcile(ctx context.Context, side Side, keys ...store.Key) ([]R
 func (r *Ring) Prune(ctx context.Context, dryRun bool, keys ...store.Key) ([]Pruned, error) {
 	ctx, cancel := r.bounded(ctx, UpdateBudget)
 	defer cancel()
-	keys, err := r.orAll(ctx, keys)
+	engine, err := r.proper(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return r.engine.Prune(ctx, dryRun, keys...)
+	if keys, err = r.orAll(ctx, keys); err != nil {
+		return nil, err
+	}
+	return engine.Prune(ctx, dryRun, keys...)
 }
 
 // Forget removes the values that Prune kept and returns how many there were.
 func (r *Ring) Forget(ctx context.Context) (int, error) {
 	ctx, cancel := r.bounded(ctx, UpdateBudget)
 	defer cancel()
-	return r.engine.Forget(ctx)
+	engine, err := r.proper(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return engine.Forget(ctx)
 }
 
 // orAll returns the keys, or all that List names if there are none.

@@ -41,7 +41,7 @@ func (r *Ring) GetKey(ctx context.Context, key store.Key) (Value, error) {
 	}
 	ctx, cancel := r.budgeted(ctx)
 	defer cancel()
-	reading, err := r.engine.Get(ctx, key)
+	reading, err := r.get(ctx, key)
 	if err != nil {
 		return Value{}, err
 	}
@@ -72,7 +72,7 @@ func (r *Ring) Set(ctx context.Context, name string, value []byte) (Revision, er
 func (r *Ring) SetKey(ctx context.Context, key store.Key, value []byte) (Revision, error) {
 	ctx, cancel := r.budgeted(ctx)
 	defer cancel()
-	w, err := r.engine.Set(ctx, key, store.NewValue(value))
+	w, err := r.at(ctx).Set(ctx, key, store.NewValue(value))
 	r.changes.tell(key)
 	return w.Revision, err
 }
@@ -92,24 +92,33 @@ func (r *Ring) Delete(ctx context.Context, name string) (existed bool, err error
 func (r *Ring) DeleteKey(ctx context.Context, key store.Key) (existed bool, err error) {
 	ctx, cancel := r.budgeted(ctx)
 	defer cancel()
-	if err := r.ready(ctx); err != nil {
+	if err := r.ready(ctx, key); err != nil {
 		return false, store.At(err, "delete", "", key)
 	}
-	existed, err = r.engine.Delete(ctx, key)
+	existed, err = r.at(ctx).Delete(ctx, key)
 	r.changes.tell(key)
 	return existed, err
 }
 
-// ready opens the shared store. A ring that cannot open it, say because of a
-// wrong passphrase, must not begin to delete from legacy what it then cannot
-// mark as deleted. One that is out of reach or absent by design has an answer
-// of its own in the engine.
-func (r *Ring) ready(ctx context.Context) error {
-	_, err := r.shared.open(ctx)
+// ready opens the shared store, and sees that it is not locked. A ring that
+// cannot open it, say because of a wrong passphrase, must not begin to delete
+// from legacy what it then cannot mark as deleted. One that is out of reach or
+// absent by design has an answer of its own in the engine.
+func (r *Ring) ready(ctx context.Context, key store.Key) error {
+	opened, err := r.shared.open(ctx)
 	if beyond(err) {
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	if !opened.Info().Capabilities.Unlocks {
+		return nil // opening it was unlocking it
+	}
+	if _, err := opened.Get(ctx, key); errors.Is(err, ErrLocked) {
+		return err
+	}
+	return nil
 }
 
 // beyond reports whether there is no shared store for this program at all, which
@@ -135,7 +144,7 @@ type Listing struct {
 func (r *Ring) List(ctx context.Context) (Listing, error) {
 	ctx, cancel := r.budgeted(ctx)
 	defer cancel()
-	l, err := r.engine.List(ctx)
+	l, err := r.list(ctx)
 	out := Listing{Incomplete: l.Incomplete}
 	for _, k := range l.Keys {
 		out.Keys = append(out.Keys, ListedKey{r.family.KeyName(k.Key), k})
@@ -184,6 +193,9 @@ type StoreStatus struct {
 	// Recorded is the kind of store that the family is recorded to use; empty if
 	// none is.
 	Recorded string
+	// StandIn is the kind of the development store that stands in for it; empty if
+	// none does.
+	StandIn string
 }
 
 // StatusOf is Status for keys that are given by service and account.
@@ -191,6 +203,10 @@ func (r *Ring) StatusOf(ctx context.Context, keys ...store.Key) (Status, error) 
 	ctx, cancel := r.budgeted(silently(ctx))
 	defer cancel()
 	st := Status{Family: r.family.Name, Policy: r.policy, Store: r.storeStatus(ctx)}
+	keys, err := r.statusKeys(ctx, keys)
+	if err != nil {
+		return st, err
+	}
 	overview, err := r.engine.Status(ctx, false, keys...)
 	if err != nil {
 		return st, err
@@ -205,6 +221,22 @@ func (r *Ring) StatusOf(ctx context.Context, keys ...store.Key) (Status, error) 
 	return st, nil
 }
 
+// statusKeys returns the keys that are meant. Without a development store the
+// engine itself finds all of them, and says which stores could not be listed.
+func (r *Ring) statusKeys(ctx context.Context, keys []store.Key) ([]store.Key, error) {
+	if s, _ := r.standing(ctx); s == nil || len(keys) > 0 {
+		return keys, nil
+	}
+	l, err := r.list(ctx)
+	if errors.Is(err, ErrPartial) {
+		err = nil
+	}
+	for _, k := range l.Keys {
+		keys = append(keys, k.Key)
+	}
+	return keys, err
+}
+
 func (r *Ring) storeStatus(ctx context.Context) StoreStatus {
 	st := StoreStatus{Kind: r.driver.Kind()}
 	opened, err := r.shared.open(ctx)
@@ -212,6 +244,9 @@ func (r *Ring) storeStatus(ctx context.Context) StoreStatus {
 		st.ID = opened.Info().ID
 	}
 	st.Err = err
+	if s, _ := r.standing(ctx); s != nil {
+		st.StandIn = s.shared.driver.Kind()
+	}
 	if ch, recorded, err := r.shared.choice.read(ctx); err == nil && recorded {
 		st.Recorded = ch.Kind
 	}

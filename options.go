@@ -23,6 +23,7 @@ type Option func(*settings)
 
 type settings struct {
 	driver      store.Driver
+	development store.Driver
 	kind        string
 	budget      time.Duration
 	asking      time.Duration

@@ -3,15 +3,17 @@ package kinring
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/kinring/kinring/coexist"
-	"github.com/kinring/kinring/internal/fifo"
+	"github.com/kinring/kinring/internal/durable"
 	"github.com/kinring/kinring/profile"
 	"github.com/kinring/kinring/store"
 )
@@ -27,6 +29,8 @@ type Ring struct {
 	sources []coexist.Source
 	engine  *coexist.Engine
 	changes changes
+	stand   *standIn  // nil if the profile allows no development store
+	once    sync.Once // for saying that the shared store is out of reach
 }
 
 // Open returns a ring for a family. It refuses at once a profile or a policy
@@ -40,10 +44,11 @@ func Open(ctx context.Context, p Profile, options ...Option) (*Ring, error) {
 		return nil, store.At(err, "open", "", store.Key{})
 	}
 	for _, step := range []func() error{
-		func() error { return r.resolve(p) },
+		func() error { return r.resolve(ctx, p) },
 		r.openShared,
 		r.openSources,
 		r.openEngine,
+		r.openStandIn,
 	} {
 		if err := step(); err != nil {
 			return nil, store.At(err, "open", p.Name, store.Key{})
@@ -52,15 +57,28 @@ func Open(ctx context.Context, p Profile, options ...Option) (*Ring, error) {
 	return r, nil
 }
 
-func (r *Ring) resolve(p Profile) (err error) {
+func (r *Ring) resolve(ctx context.Context, p Profile) (err error) {
 	r.family, err = p.Resolve(profile.Environment{
 		OS: runtime.GOOS, Getenv: os.Getenv, HomeDir: os.UserHomeDir, Realpath: filepath.EvalSymlinks,
+		ReadFile: productFile(ctx),
 	})
 	if err != nil {
 		return err
 	}
 	r.policy, err = p.Policy.Resolve(guarded())
 	return err
+}
+
+// maxProduct is far more than a product.json has, in bytes.
+const maxProduct = 4 << 20
+
+// productFile reads a file that came with the product: it belongs to whoever
+// installed it.
+func productFile(ctx context.Context) func(string) ([]byte, error) {
+	return func(path string) ([]byte, error) {
+		data, _, err := durable.ReadFile(ctx, path, durable.Limits{MaxSize: maxProduct, AnyOwner: true})
+		return data, err
+	}
 }
 
 // guarded reports whether the platform's legacy stores are as well guarded
@@ -93,20 +111,12 @@ func (r *Ring) storeFamily() store.Family {
 
 func (r *Ring) openEngine() error {
 	var err error
-	r.engine, err = coexist.New(coexist.Config{
-		Shared:   r.shared,
-		Sources:  r.sources,
-		Policy:   r.policy,
-		Services: r.family.Services(),
-		Traits:   r.traits,
-		Queue:    &fifo.Queue{},
-		Memory:   &stamps{},
-		Leases:   leases{r.shared},
-		Grace:    r.grace,
-		Patience: patience,
-		Random:   func(b []byte) error { _, err := rand.Read(b); return err },
-		Notify:   r.noticed,
-	})
+	r.engine, err = coexist.New(r.engineConfig(r.shared))
+	return err
+}
+
+func random(b []byte) error {
+	_, err := rand.Read(b)
 	return err
 }
 
@@ -115,8 +125,19 @@ func (r *Ring) traits(key store.Key) coexist.Traits {
 	return coexist.Traits{LegacyOnly: !r.family.Shared(key), Rotates: k.Rotates, Check: k.CheckValue()}
 }
 
-// noticed passes a notice on to the logger and to the program.
+// noticed passes a notice on to the logger and to the program. That the shared
+// store is out of reach is said once: each value says of itself that it is
+// unverified.
 func (r *Ring) noticed(n Notice) {
+	vain := n.Kind == coexist.NoticeUnverified || n.Kind == coexist.NoticeMigrationFailed
+	if vain && errors.Is(n.Err, ErrOutOfReach) {
+		r.once.Do(func() { r.pass(n) })
+		return
+	}
+	r.pass(n)
+}
+
+func (r *Ring) pass(n Notice) {
 	if r.logger != nil {
 		attrs := []slog.Attr{slog.String("notice", string(n.Kind)), slog.Any("key", n.Key), slog.String("source", n.Source)}
 		if n.Err != nil {
@@ -140,9 +161,11 @@ func (r *Ring) budgeted(ctx context.Context) (context.Context, context.CancelFun
 
 // mayPrompt reports whether any store of the ring can ask a person.
 func (r *Ring) mayPrompt() bool {
-	return r.shared.Info().Capabilities.MayPrompt || slices.ContainsFunc(r.sources, func(s coexist.Source) bool {
-		return s.Store.Info().Capabilities.MayPrompt
-	})
+	asks := func(s store.Store) bool {
+		caps := s.Info().Capabilities
+		return caps.MayPrompt || caps.Unlocks
+	}
+	return asks(r.shared) || slices.ContainsFunc(r.sources, func(s coexist.Source) bool { return asks(s.Store) })
 }
 
 // silently is for operations that ask nobody, whatever the ring may do.
@@ -175,6 +198,11 @@ func (r *Ring) Policy() coexist.Policy { return r.policy }
 // Close releases the stores. Operations after it fail.
 func (r *Ring) Close() error {
 	err := r.shared.Close()
+	if r.stand != nil {
+		if e := r.stand.shared.Close(); err == nil {
+			err = e
+		}
+	}
 	for _, s := range r.sources {
 		if e := s.Store.Close(); err == nil {
 			err = e
@@ -209,6 +237,7 @@ func (r *Ring) openSource(l Legacy) (coexist.Source, error) {
 
 		Services: r.family.ServicesOf(l),
 		Vars:     r.family.Paths(),
+		Options:  r.family.Options(l),
 		Keys:     r.keysOf(l),
 
 		Attributes: l.Attributes,

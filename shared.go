@@ -91,6 +91,19 @@ func (s *sharedStore) List(ctx context.Context, service string) ([]store.Entry, 
 	return opened.List(ctx, service)
 }
 
+// Watch passes on the changes that the store tells of. It does not open the store,
+// which may ask somebody: ErrUnsupported while it is not open, and if it tells of
+// none.
+func (s *sharedStore) Watch(ctx context.Context, changed func(store.Key)) error {
+	s.mu.Lock()
+	opened := s.opened
+	s.mu.Unlock()
+	if w, ok := opened.(store.Watcher); ok && opened.Info().Capabilities.Events {
+		return w.Watch(ctx, changed)
+	}
+	return &store.Error{Class: store.ErrUnsupported, Store: s.driver.Kind(), Detail: "it does not tell of changes"}
+}
+
 func (s *sharedStore) FingerprintKey(ctx context.Context) ([]byte, error) {
 	opened, err := s.open(ctx)
 	if err != nil {

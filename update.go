@@ -59,7 +59,7 @@ func (r *Ring) Update(ctx context.Context, name string, f func(ctx context.Conte
 func (r *Ring) UpdateKey(ctx context.Context, key store.Key, f func(ctx context.Context, current Current) ([]byte, error)) (Value, error) {
 	ctx, cancel := r.bounded(ctx, UpdateBudget)
 	defer cancel()
-	reading, err := r.engine.Update(ctx, key, func(ctx context.Context, c coexist.Current) (store.Value, bool, error) {
+	reading, err := r.at(ctx).Update(ctx, key, func(ctx context.Context, c coexist.Current) (store.Value, bool, error) {
 		next, err := f(ctx, Current{valueOf(c.Reading), c.Found, c.Interrupted})
 		if errors.Is(err, Keep) {
 			return store.Value{}, true, nil
@@ -109,7 +109,7 @@ func (r *Ring) Rejected(ctx context.Context, name string, refused Value) (Value,
 func (r *Ring) RejectedKey(ctx context.Context, key store.Key, refused Revision) (Value, error) {
 	ctx, cancel := r.budgeted(ctx)
 	defer cancel()
-	reading, err := r.engine.Rejected(ctx, key, refused)
+	reading, err := r.at(ctx).Rejected(ctx, key, refused)
 	if err != nil {
 		return Value{}, err
 	}

@@ -27,7 +27,8 @@ type Event struct {
 }
 
 // Watch tells of changes of a key in the shared store: this ring's at once, other
-// programs' within WatchInterval. The first event says how the key stands. The
+// programs' as soon as a store tells that is a store.Watcher, and within
+// WatchInterval where none does. The first event says how the key stands. The
 // sequence ends with the context.
 //
 //	for event := range ring.Watch(ctx, "auth") { ... }
@@ -42,10 +43,11 @@ func (r *Ring) Watch(ctx context.Context, name string) iter.Seq[Event] {
 // WatchKey is Watch for a key that is given by service and account.
 func (r *Ring) WatchKey(ctx context.Context, key store.Key) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel() // ends the store's watch too
 		own, stop := r.changes.listen(key)
 		defer stop()
-		tick := time.NewTicker(WatchInterval)
-		defer tick.Stop()
+		var theirs <-chan struct{}
 		last := Event{Revision: "none yet"}
 		for ctx.Err() == nil {
 			if now := r.glance(ctx, key); now.differs(last) && ctx.Err() == nil {
@@ -54,12 +56,50 @@ func (r *Ring) WatchKey(ctx context.Context, key store.Key) iter.Seq[Event] {
 				}
 				last = now
 			}
+			if theirs == nil { // the first look has opened the store
+				theirs = r.watchShared(ctx, key)
+			}
 			select {
 			case <-ctx.Done():
 			case <-own:
-			case <-tick.C:
+			case <-theirs:
 			}
 		}
+	}
+}
+
+// watchShared returns a channel that receives whenever the key may have changed
+// in the shared store: when the store says so, or every WatchInterval while it
+// does not. A watch that ends is tried again after that time.
+func (r *Ring) watchShared(ctx context.Context, key store.Key) <-chan struct{} {
+	ch := make(chan struct{}, 1)
+	wake := func() {
+		select {
+		case ch <- struct{}{}:
+		default: // awake already, it will look
+		}
+	}
+	go func() {
+		for ctx.Err() == nil {
+			// What ends it, the next look tells, and it is put in place with a call.
+			_ = r.shared.Watch(ctx, func(changed store.Key) {
+				if changed == key || changed == (store.Key{}) {
+					wake()
+				}
+			})
+			pause(ctx, WatchInterval)
+			wake()
+		}
+	}()
+	return ch
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
 	}
 }
 
@@ -67,7 +107,11 @@ func (r *Ring) WatchKey(ctx context.Context, key store.Key) iter.Seq[Event] {
 func (r *Ring) glance(ctx context.Context, key store.Key) Event {
 	ctx, cancel := r.budgeted(ctx)
 	defer cancel()
-	item, err := r.shared.Get(ctx, key)
+	shared := r.shared
+	if s, _ := r.standing(ctx); s != nil {
+		shared = s.shared
+	}
+	item, err := shared.Get(ctx, key)
 	if errors.Is(err, ErrNotFound) {
 		return Event{Key: key}
 	}

@@ -16,6 +16,11 @@ func (c *call) bounded() (context.Context, context.CancelFunc) {
 
 func (c *call) now() time.Time { return time.Now() }
 
+func (c *call) storeOpen() (any, error) {
+	info, err := c.s.backing.Open(c.ctx)
+	return wire.FromInfo(info), err
+}
+
 func (c *call) storeGet() (any, error) {
 	var p wire.Key
 	if err := c.read(&p); err != nil {

@@ -41,15 +41,24 @@ func (e *Engine) setDual(ctx context.Context, key store.Key, value store.Value) 
 
 func (e *Engine) setBoth(ctx context.Context, key store.Key, value store.Value) (Written, error) {
 	target, err := e.firstActive(ctx, key)
-	if err != nil {
+	unshared := e.Traits(key).LegacyOnly
+	switch {
+	case errors.Is(err, store.ErrAbsentByDesign) && !unshared:
+		return e.setShared(ctx, key, value) // no older build is there to be given it
+	case err != nil:
 		return Written{}, err
+	case unshared:
+		return Written{}, store.At(e.overwrite(ctx, key, value, target.source, nil), "", target.source.Name, key)
 	}
 	var item store.Item
 	err = again(ctx, func() (err error) {
 		item, err = e.putShared(ctx, key, value, target.source.Name)
 		return err
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrAbsentByDesign): // then legacy is the store
+		return Written{}, store.At(e.overwrite(ctx, key, value, target.source, nil), "", target.source.Name, key)
+	case err != nil:
 		return Written{}, e.legacyAlone(ctx, key, value, target, err)
 	}
 	return e.setLegacy(ctx, key, item, target.source)
@@ -130,6 +139,9 @@ func (e *Engine) bulk(ctx context.Context) {
 	p, _, err := e.Migrated(ctx)
 	if err == nil && !p.Complete {
 		p, err = e.Migrate(ctx, false, nil)
+	}
+	if errors.Is(err, store.ErrAbsentByDesign) {
+		return // there is nowhere to migrate to
 	}
 	if err != nil {
 		e.notify(NoticeMigrationFailed, store.Key{}, "", err)

@@ -33,12 +33,13 @@ func (e *Engine) Set(ctx context.Context, key store.Key, value store.Value) (Wri
 // acceptable refuses, before a store is touched, a value over a limit or not of
 // the kind that the profile names, and a key that has no place to be written.
 func (e *Engine) acceptable(key store.Key, value store.Value) error {
-	if e.Traits(key).LegacyOnly {
+	unshared := e.Traits(key).LegacyOnly
+	if unshared && e.Policy.Writes != DualWrite {
 		return &store.Error{Class: store.ErrUnsupported,
 			Detail: "the profile does not share this key, and this build does not write to legacy sources",
 			Remedy: "add the key to the profile's share list"}
 	}
-	if err := store.CheckItem(store.Item{Value: value}, e.Shared.Info().Capabilities); err != nil {
+	if err := store.CheckItem(store.Item{Value: value}, e.Shared.Info().Capabilities); !unshared && err != nil {
 		return err
 	}
 	var refused *store.Error
@@ -53,6 +54,10 @@ func (e *Engine) set(ctx context.Context, key store.Key, value store.Value) (Wri
 	if e.Policy.Writes == DualWrite && len(e.sources(key)) > 0 {
 		return e.setDual(ctx, key, value)
 	}
+	return e.setShared(ctx, key, value)
+}
+
+func (e *Engine) setShared(ctx context.Context, key store.Key, value store.Value) (Written, error) {
 	var w Written
 	err := again(ctx, func() error {
 		item, err := e.putShared(ctx, key, value, "")

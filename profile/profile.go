@@ -34,6 +34,10 @@ type Profile struct {
 	Development string
 	// Service is the service of a key that is given by its account alone.
 	Service string
+	// ServiceFrom is the path of a product.json of VS Code's kind, with {var} for
+	// variables, whose service takes the place of Service. If it names none nothing
+	// is shared: the legacy sources are the store.
+	ServiceFrom string
 	// Share lists the aliases of the keys that are shared; "*" is all. Other
 	// keys stay in the legacy sources. Empty means all.
 	Share []string
@@ -74,8 +78,12 @@ type Policy struct {
 
 // Var is a path that the older build takes from the environment.
 type Var struct {
-	Env     string // the variable that names it
-	Default string // if that is unset or empty; a leading ~ is the home directory
+	Env string // the variable that names it
+	// Places is where it is if Env is unset or empty: the first that counts. Each is
+	// a path, where a leading ~ is the home directory; "$NAME/rest" counts if that
+	// variable holds an absolute path, "linux:…" on that system only.
+	Places  []string
+	Default string // if none of them counts; a leading ~ is the home directory
 	// Form says how {name} is written into accounts: "path", or
 	// "realpath-sha256-16", the first 16 hexadecimal digits of the SHA-256 of the
 	// path with symbolic links resolved. Empty means "path".
@@ -93,6 +101,7 @@ type Key struct {
 	Account string
 	Service string // empty: the profile's
 	Value   string // what values are: "bytes" (or empty), "utf8" or "json"
+	Escape  string // how placeholders are written into Account: as they are, or EscapeJSON
 	Rotates bool   // each use of the value may replace it, as with refresh tokens
 	Env     string // a variable that wins over every store, read-only
 }
@@ -119,6 +128,8 @@ type Legacy struct {
 	// Path is the place of the store, with {var} for variables; empty leaves it
 	// to the layout.
 	Path string
+	// Options are the layout's own, with {var} for variables.
+	Options map[string]string
 	// Keys lists the aliases of the keys that the store can hold; empty means all.
 	Keys []string
 	// Optional is "SELECTOR:MODE,MODE": in these modes the older build goes on to
@@ -186,7 +197,7 @@ func (p Profile) Check() error {
 	if p.Service == "" {
 		return invalid("service", "it is empty", "name the service of the family's keys")
 	}
-	for _, check := range []func() error{p.checkGroup, p.checkPolicy, p.checkVars, p.checkKeys, p.checkShare, p.checkLegacy} {
+	for _, check := range []func() error{p.checkGroup, p.checkPolicy, p.checkVars, p.checkServiceFrom, p.checkKeys, p.checkShare, p.checkLegacy} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -247,14 +258,18 @@ func (p Profile) checkVars() error {
 		switch {
 		case !varForm.MatchString(name):
 			return invalid(where, "it is not a variable name", "use lower-case letters, digits and underscores")
-		case v.Env == "" && v.Default == "":
-			return invalid(where, "it has neither env nor default", "give at least one of them")
+		case v.Env == "" && v.Default == "" && len(v.Places) == 0:
+			return invalid(where, "it has neither env nor default", "give at least one of them, or places")
+		case v.checkPlaces() != nil:
+			return invalid(where+".places", v.checkPlaces().Error(), "write it as ~/DIR, $NAME/DIR or linux:~/DIR")
 		case !slices.Contains([]string{"", FormPath, FormRealpathSHA25616}, v.Form):
 			return invalid(where+".form", fmt.Sprintf("%q is unknown", v.Form), "use path or realpath-sha256-16")
 		}
 	}
 	return nil
 }
+
+func (p Profile) checkServiceFrom() error { return p.checkPath("service_from", p.ServiceFrom) }
 
 func (p Profile) checkKeys() error {
 	for alias, k := range p.Keys {
@@ -273,6 +288,9 @@ func (p Profile) checkKey(alias string, k Key) error {
 	}
 	if !slices.Contains([]string{"", ValueBytes, ValueUTF8, ValueJSON}, k.Value) {
 		return invalid(where+".value", fmt.Sprintf("%q is unknown", k.Value), "use bytes, utf8 or json")
+	}
+	if k.Escape != "" && k.Escape != EscapeJSON {
+		return invalid(where+".escape", fmt.Sprintf("%q is unknown", k.Escape), "use json, or leave it out")
 	}
 	for _, name := range placeholders(k.Account) {
 		if _, isVar := p.Vars[name]; !isVar && !slices.Contains(pattern.names, name) {
@@ -352,9 +370,12 @@ func (p Profile) checkSource(l Legacy) error {
 			return invalid(where+".os", fmt.Sprintf("%q is unknown", system), "list "+strings.Join(systems, ", "))
 		}
 	}
-	for _, name := range placeholders(l.Path) {
-		if _, known := p.Vars[name]; !known {
-			return invalid(where+".path", "{"+name+"} is not a variable", "declare it under vars")
+	if err := p.checkPath(where+".path", l.Path); err != nil {
+		return err
+	}
+	for name, text := range l.Options {
+		if err := p.checkPath(where+".options."+name, text); err != nil {
+			return err
 		}
 	}
 	for _, alias := range l.Keys {
@@ -363,6 +384,16 @@ func (p Profile) checkSource(l Legacy) error {
 		}
 	}
 	return l.checkReach(where)
+}
+
+// checkPath refuses a text with a variable that the profile does not have.
+func (p Profile) checkPath(where, text string) error {
+	for _, name := range placeholders(text) {
+		if _, known := p.Vars[name]; !known {
+			return invalid(where, "{"+name+"} is not a variable", "declare it under vars")
+		}
+	}
+	return nil
 }
 
 func (p Profile) sourcesOf(alias string) []Legacy {

@@ -25,12 +25,18 @@ type Environment struct {
 	Getenv   func(string) string
 	HomeDir  func() (string, error)
 	Realpath func(string) (string, error)
+	// ReadFile returns a small file of the product's own; nil means that none can
+	// be read.
+	ReadFile func(string) ([]byte, error)
 }
 
 // Family is a profile with its variables resolved and the legacy sources of one
 // system: it turns names of keys into keys and back.
 type Family struct {
 	Profile
+	// Unshared: the product names no service to share secrets under.
+	Unshared bool
+
 	paths    map[string]string // of the variables
 	forms    map[string]string // as accounts are written with them
 	patterns []aliasPattern
@@ -59,6 +65,9 @@ func (p Profile) Resolve(env Environment) (*Family, error) {
 		}
 		f.paths[name], f.forms[name] = path, v.form(path)
 	}
+	if err := f.resolveService(env); err != nil {
+		return nil, err
+	}
 	for _, alias := range slices.Sorted(maps.Keys(p.Keys)) {
 		a, err := f.pattern(alias, p.Keys[alias])
 		if err != nil {
@@ -72,9 +81,9 @@ func (p Profile) Resolve(env Environment) (*Family, error) {
 // path returns the variable's path, absolute and with symbolic links resolved;
 // as it is, if it does not exist, since that is what older builds do.
 func (v Var) path(name string, env Environment) (string, error) {
-	p := v.Default
-	if v.Env != "" && env.Getenv(v.Env) != "" {
-		p = env.Getenv(v.Env)
+	p := v.chosen(env)
+	if p == "" && v.Env == "" {
+		return "", invalid("vars."+name, "it has no place on "+env.OS, "give it one")
 	}
 	if p == "" {
 		return "", invalid("vars."+name, v.Env+" is not set", "set "+v.Env)
@@ -125,6 +134,15 @@ func (f *Family) Paths() map[string]string { return maps.Clone(f.paths) }
 // Path fills variables into a path of the profile.
 func (f *Family) Path(template string) string { return fill(template, f.paths) }
 
+// Options fills variables into a source's options.
+func (f *Family) Options(l Legacy) map[string]string {
+	options := map[string]string{}
+	for name, text := range l.Options {
+		options[name] = f.Path(text)
+	}
+	return options
+}
+
 // Services returns the services of the family's keys, sorted.
 func (f *Family) Services() []string {
 	set := map[string]bool{f.Service: true}
@@ -147,12 +165,13 @@ func (f *Family) Literal() map[string]store.Key {
 
 // Key returns the key that a name stands for: an alias of the profile; else
 // SERVICE/ACCOUNT, each part percent-encoded; else an account in the profile's
-// service.
+// service. A name whose first byte is encoded matches no alias that begins with a
+// placeholder: so a key can be named that looks like one.
 func (f *Family) Key(name string) (store.Key, error) {
 	keys := map[store.Key]string{}
 	for _, a := range f.patterns {
-		if values, ok := a.names.match(name); ok {
-			keys[store.Key{Service: a.service, Account: fill(a.accountFormat, values)}] = a.alias
+		if values, ok := a.matchName(name); ok {
+			keys[store.Key{Service: a.service, Account: a.account(values)}] = a.alias
 		}
 	}
 	switch len(keys) {
@@ -165,6 +184,14 @@ func (f *Family) Key(name string) (store.Key, error) {
 	}
 	return store.Key{}, &store.Error{Class: store.ErrAmbiguous, Detail: "the key matches the aliases " +
 		strings.Join(slices.Sorted(maps.Values(keys)), " and "), Remedy: "name service and account"}
+}
+
+// matchName returns what the placeholders of an alias stand for in a name.
+func (a aliasPattern) matchName(name string) (map[string]string, bool) {
+	if at := placeholderForm.FindStringIndex(a.alias); at != nil && at[0] == 0 && strings.HasPrefix(name, "%") {
+		return nil, false
+	}
+	return a.names.match(name)
 }
 
 func (f *Family) plainKey(name string) (store.Key, error) {
@@ -187,7 +214,7 @@ func (f *Family) KeyName(key store.Key) string {
 		if a.service != key.Service {
 			continue
 		}
-		if values, ok := a.accounts.match(key.Account); ok {
+		if values, ok := a.matchAccount(key.Account); ok {
 			if name := fill(a.alias, values); plain(name) && f.means(name, key) {
 				return name
 			}
@@ -222,7 +249,7 @@ func (f *Family) Describe(key store.Key) (alias string, k Key) {
 		if a.service != key.Service {
 			continue
 		}
-		if _, ok := a.accounts.match(key.Account); ok {
+		if _, ok := a.matchAccount(key.Account); ok {
 			return a.alias, a.key
 		}
 	}

@@ -24,6 +24,7 @@ type document struct {
 	Service string
 	Share   []string
 
+	ServiceFrom   string `toml:"service_from"`
 	GroupFallback string `toml:"group_fallback"`
 	Development   string
 
@@ -39,8 +40,8 @@ type document struct {
 	}
 	Vars map[string]Var
 	Key  []struct {
-		Alias, Account, Service, Value, Env string
-		Rotates                             bool
+		Alias, Account, Service, Value, Env, Escape string
+		Rotates                                     bool
 	}
 	Legacy []Legacy
 }
@@ -72,14 +73,14 @@ func Parse(file string, data []byte) (Profile, error) {
 func (d document) profile() (Profile, error) {
 	p := Profile{
 		Name: d.Name, Team: d.Team, Group: d.Group, Service: d.Service, Share: d.Share,
-		GroupFallback: d.GroupFallback, Development: d.Development,
+		GroupFallback: d.GroupFallback, Development: d.Development, ServiceFrom: d.ServiceFrom,
 		Policy: Policy(d.Policy), Vars: d.Vars, Keys: map[string]Key{}, Legacy: d.Legacy,
 	}
 	for _, k := range d.Key {
 		if _, twice := p.Keys[k.Alias]; twice {
 			return p, invalid(fmt.Sprintf("key %q", k.Alias), "two keys have this alias", "give one of them another alias")
 		}
-		p.Keys[k.Alias] = Key{Account: k.Account, Service: k.Service, Value: k.Value, Rotates: k.Rotates, Env: k.Env}
+		p.Keys[k.Alias] = Key{Account: k.Account, Service: k.Service, Value: k.Value, Rotates: k.Rotates, Env: k.Env, Escape: k.Escape}
 	}
 	return p, nil
 }

@@ -100,6 +100,9 @@ type Capabilities struct {
 	Persistent bool
 	// MayPrompt: reading a value may ask a person for permission.
 	MayPrompt bool
+	// Unlocks: a call that may ask a person has unlocked what is locked; one that
+	// may not is ErrLocked and never asks. See WithInteraction.
+	Unlocks bool
 	// MaxValue is the store's own limit for a value in bytes; 0 means the
 	// contract's limit.
 	MaxValue int

@@ -29,7 +29,7 @@ func sessionBus() (string, error) {
 			return "unix:path=" + dbus.EscapeBusAddressValue(path), nil
 		}
 	}
-	return "", &store.Error{Class: store.ErrUnavailable, Reason: store.ErrOutOfReach, Detail: "there is no session bus",
+	return "", &store.Error{Class: store.ErrUnavailable, Reason: store.ErrOutOfReach, Detail: "there is no session bus, and so no keyring",
 		Remedy: "run it in a desktop session, or under dbus-run-session with a keyring of its own"}
 }
 
@@ -63,6 +63,6 @@ func dial(ctx context.Context, address string) (*dbus.Conn, error) {
 
 func noBus(err error) error {
 	return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrOutOfReach, Err: err,
-		Detail: "the session bus cannot be reached",
+		Detail: "the session bus, on which the keyring is, cannot be reached",
 		Remedy: "run it in a desktop session, or correct DBUS_SESSION_BUS_ADDRESS"}
 }

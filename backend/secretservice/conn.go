@@ -48,6 +48,19 @@ type Conn struct {
 
 // Connect connects to the bus and looks who serves the keyring.
 func Connect(ctx context.Context, options Options) (*Conn, error) {
+	c, err := attach(options)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.with(ctx, func(p *peer) error { return p.present(ctx) }); err != nil {
+		_ = c.Close() // never fails
+		return nil, err
+	}
+	return c, nil
+}
+
+// attach joins those who use the bus. It does no I/O on it.
+func attach(options Options) (*Conn, error) {
 	address := options.Address
 	if address == "" {
 		var err error
@@ -55,12 +68,7 @@ func Connect(ctx context.Context, options Options) (*Conn, error) {
 			return nil, err
 		}
 	}
-	c := &Conn{hub: acquireHub(address), ask: cmp.Or(options.Ask, DefaultAsk)}
-	if err := c.with(ctx, func(p *peer) error { return p.present(ctx) }); err != nil {
-		_ = c.Close() // never fails
-		return nil, err
-	}
-	return c, nil
+	return &Conn{hub: acquireHub(address), ask: cmp.Or(options.Ask, DefaultAsk)}, nil
 }
 
 // Close gives the connection back; the last user of a bus closes it. Closing
@@ -154,11 +162,14 @@ func (p *peer) defaultCollection(ctx context.Context) (dbus.ObjectPath, error) {
 	var path dbus.ObjectPath
 	err := p.at(servicePath).call(ctx, reads, serviceIface+"ReadAlias", []any{"default"}, &path)
 	if err == nil && !exists(path) {
-		err = &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService, Detail: "the keyring has no default collection",
+		err = &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService, Err: errNoDefault,
 			Remedy: "make one in the desktop's password manager, or sign in to the desktop once"}
 	}
 	return path, err
 }
+
+// errNoDefault says that nobody has made a collection yet.
+var errNoDefault = errors.New("the keyring has no default collection")
 
 // Locked reports whether a collection is locked.
 func (c *Conn) Locked(ctx context.Context, collection Collection) (bool, error) {

@@ -28,7 +28,7 @@ func (d driver) Open(ctx context.Context, _ store.Family) (store.Store, error) {
 }
 
 func capabilities() store.Capabilities {
-	return store.Capabilities{Fenced: true, Records: true, Persistent: true, Events: true, MayPrompt: true}
+	return store.Capabilities{Fenced: true, Records: true, Persistent: true, Unlocks: true}
 }
 
 // keyring is the shared store.

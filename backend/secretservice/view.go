@@ -76,19 +76,29 @@ func (v view) floorOf(ctx context.Context, state fence.State) (uint64, error) {
 	return state.FloorIn(scope), err
 }
 
-// entries returns all items that have the attributes. Where a person may be
-// asked, those that are locked are unlocked first.
+// entries returns all items that have the attributes, as one search found them:
+// if one of them goes away before it was looked at, another has taken its place,
+// and they are searched for again. Where a person may be asked, those that are
+// locked are unlocked first.
 func (v view) entries(ctx context.Context, attributes map[string]string) ([]entry, error) {
-	items, err := v.peer.search(ctx, attributes)
-	if err != nil {
-		return nil, err
-	}
-	if locked := lockedOf(items); len(locked) > 0 && mayAsk(ctx) {
-		if err := v.conn.unlock(ctx, v.peer, locked); err != nil {
+	known := map[string]entry{}
+	for range mostMoves {
+		items, err := v.peer.search(ctx, attributes)
+		if err != nil {
 			return nil, err
 		}
+		if locked := lockedOf(items); len(locked) > 0 && mayAsk(ctx) {
+			if err := v.conn.unlock(ctx, v.peer, locked); err != nil {
+				return nil, err
+			}
+		}
+		entries, err := v.examine(ctx, items, known)
+		if !errors.Is(err, errMoved) {
+			return entries, err
+		}
 	}
-	return v.examine(ctx, items)
+	return nil, &store.Error{Class: store.ErrUnavailable, Reason: store.ErrOutOfReach,
+		Detail: "the keyring finds an item again and again and does not show it", Remedy: "restart the keyring"}
 }
 
 func lockedOf(items []Item) []string {
@@ -104,26 +114,32 @@ func lockedOf(items []Item) []string {
 // atOnce is how many calls of one operation are on their way at the same time.
 const atOnce = 32
 
-// examine reads the attributes of items, without those that went away.
-func (v view) examine(ctx context.Context, items []Item) ([]entry, error) {
+// examine reads the attributes of items, except of those that are known.
+func (v view) examine(ctx context.Context, items []Item, known map[string]entry) ([]entry, error) {
 	entries := make([]entry, len(items))
 	errs := make([]error, len(items))
 	inParallel(len(items), func(i int) {
+		var there bool
+		if entries[i], there = known[items[i].Path]; there {
+			return
+		}
 		var p Properties
 		if p, errs[i] = v.peer.properties(ctx, dbus.ObjectPath(items[i].Path)); errs[i] == nil {
 			entries[i], errs[i] = readEntry(items[i], p)
 		}
 	})
-	out := entries[:0]
+	var failed error
 	for i, err := range errs {
 		switch {
 		case err == nil:
-			out = append(out, entries[i])
+			known[items[i].Path] = entries[i]
 		case !errors.Is(err, store.ErrNotFound):
 			return nil, err
+		default:
+			failed = errMoved
 		}
 	}
-	return out, nil
+	return entries, failed
 }
 
 // absent returns what finding nothing means: ErrNotFound if all there is was
@@ -264,11 +280,7 @@ func (v view) list(ctx context.Context, service string) ([]store.Entry, error) {
 	if service != "" {
 		attributes[attrService] = service
 	}
-	items, err := v.peer.search(ctx, attributes)
-	if err != nil {
-		return nil, err
-	}
-	entries, err := v.examine(ctx, items)
+	entries, err := v.entries(store.WithInteraction(ctx, store.Never), attributes)
 	if err != nil {
 		return nil, err
 	}

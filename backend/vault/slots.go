@@ -180,7 +180,7 @@ func withVaultKey(ctx context.Context, options Options, f func(u *unlocked) erro
 	if err != nil {
 		return err
 	}
-	s := &vaultStore{file: file, keys: options.Keys, path: path}
+	s := newStore(file, path, options.Keys)
 	u := &unlocked{vaultStore: s}
 	if err = u.open(ctx); err != nil {
 		_ = file.release() // nothing was written through it

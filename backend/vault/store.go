@@ -19,6 +19,10 @@ type vaultStore struct {
 	path     string
 	readOnly bool
 
+	// life ends with Close.
+	life context.Context
+	end  context.CancelFunc
+
 	// open is held for reading by every call and for writing by Close.
 	open   sync.RWMutex
 	closed bool
@@ -33,12 +37,22 @@ type vaultStore struct {
 }
 
 func capabilities(readOnly bool) store.Capabilities {
-	return store.Capabilities{AtomicAbsent: true, AtomicMatch: true, Records: true, Persistent: true, ReadOnly: readOnly}
+	return store.Capabilities{AtomicAbsent: true, AtomicMatch: true, Records: true, Persistent: true, Events: watches, ReadOnly: readOnly}
 }
 
 // Info names the vault by its path.
 func (s *vaultStore) Info() store.Info {
 	return store.Info{Kind: kind, ID: s.path, Capabilities: capabilities(s.readOnly)}
+}
+
+// errClosed is the error of calls after Close.
+var errClosed = &store.Error{Class: store.ErrUnavailable, Detail: "the vault is closed", Remedy: "open it anew"}
+
+// newStore returns a store that is not unlocked yet.
+func newStore(f *file, path string, keys []KeySource) *vaultStore {
+	s := &vaultStore{file: f, path: path, keys: keys}
+	s.life, s.end = context.WithCancel(context.Background())
+	return s
 }
 
 // enter begins a call: it returns an error, or what ends the call.
@@ -49,7 +63,7 @@ func (s *vaultStore) enter(ctx context.Context) (leave func(), err error) {
 	s.open.RLock()
 	if s.closed {
 		s.open.RUnlock()
-		return nil, &store.Error{Class: store.ErrUnavailable, Detail: "the vault is closed", Remedy: "open it anew"}
+		return nil, errClosed
 	}
 	return s.open.RUnlock, nil
 }
@@ -221,6 +235,7 @@ func (s *vaultStore) FingerprintKey(ctx context.Context) ([]byte, error) {
 // Close waits for calls that are under way, and closes the file if no other
 // store of the process uses it.
 func (s *vaultStore) Close() error {
+	s.end()
 	s.open.Lock()
 	defer s.open.Unlock()
 	if s.closed {

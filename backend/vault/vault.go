@@ -76,7 +76,9 @@ func open(ctx context.Context, options Options) (*vaultStore, error) {
 		_ = f.release() // nothing was written through it
 		return nil, err
 	}
-	return &vaultStore{file: f, keys: options.Keys, current: sealer, path: path, readOnly: options.ReadOnly}, nil
+	s := newStore(f, path, options.Keys)
+	s.current, s.readOnly = sealer, options.ReadOnly
+	return s, nil
 }
 
 // openFile returns the process's one file for a vault, and its path. The caller

@@ -142,7 +142,7 @@ func (c *Conn) exchange(ctx context.Context, method string, params any) (wire.Me
 // changes reports whether a request may change something.
 func changes(method string) bool {
 	switch method {
-	case wire.MethodHello, wire.MethodProve, wire.MethodPing, wire.MethodGet, wire.MethodList, wire.MethodStatus, wire.MethodBroker,
+	case wire.MethodHello, wire.MethodProve, wire.MethodPing, wire.MethodGet, wire.MethodList, wire.MethodStatus, wire.MethodBroker, wire.MethodStoreOpen,
 		wire.MethodStoreGet, wire.MethodStoreList, wire.MethodStorePrint, wire.MethodLeaseHold:
 		return false
 	}

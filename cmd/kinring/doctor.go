@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kinring/kinring"
+	"github.com/kinring/kinring/backend/secretservice"
 	"github.com/kinring/kinring/backend/vault"
 )
 
@@ -53,7 +54,7 @@ func (a *app) doctorCommand() *cobra.Command {
 
 func (a *app) doctor(ctx context.Context) error {
 	d := doctorDocument{Schema: "kinring.doctor/1", Version: version(), Healthy: true}
-	d.Findings = append(a.examineStore(), a.examineFamily(ctx)...)
+	d.Findings = append(a.examineStore(ctx), a.examineFamily(ctx)...)
 	for _, f := range d.Findings {
 		d.Healthy = d.Healthy && !f.bad()
 	}
@@ -83,12 +84,15 @@ func failed(subject string, err error) finding {
 }
 
 // examineStore looks at the store that would be used, without opening it.
-func (a *app) examineStore() []finding {
-	driver, err := a.driver()
+func (a *app) examineStore(ctx context.Context) []finding {
+	p := a.familyProfile()
+	driver, why, err := a.driver(ctx, p)
 	if err != nil {
-		return []finding{failed("store", err)}
+		return append([]finding{failed("store", err)}, examineKeyring(ctx, false)...)
 	}
-	out := []finding{{Subject: "store", State: "ok", Detail: driver.Kind() + " would be used" + because()}}
+	out := []finding{{Subject: "store", State: "ok", Detail: driver.Kind() + " would be used: " + why}}
+	out = append(out, examineKeyring(ctx, driver.Kind() == secretservice.Kind)...)
+	out = append(out, a.examineKeychain(ctx, p)...)
 	if driver.Kind() != vault.Kind {
 		return out
 	}
@@ -99,11 +103,20 @@ func (a *app) examineStore() []finding {
 	return append(out, examineVault(options.Path), a.examineKeys(options.Path))
 }
 
-func because() string {
-	if kind := os.Getenv("KINRING_STORE"); kind != "" && kind != "auto" {
-		return ": KINRING_STORE says so"
+// familyProfile returns the profile of the family that is given, or an empty one.
+func (a *app) familyProfile() kinring.Profile {
+	if !a.familyGiven() {
+		return kinring.Profile{}
 	}
-	return ": it is the only store in this build that keeps secrets"
+	p, err := a.profile.load()
+	if err != nil {
+		return kinring.Profile{} // examineFamily says so
+	}
+	return p
+}
+
+func (a *app) familyGiven() bool {
+	return a.profile != (profileFlags{}) || os.Getenv("KINRING_FAMILY") != "" || os.Getenv("KINRING_PROFILE") != ""
 }
 
 func examineVault(path string) finding {
@@ -135,7 +148,7 @@ func (a *app) examineKeys(vaultPath string) finding {
 
 // examineFamily opens the family's ring and looks at its sources and keys.
 func (a *app) examineFamily(ctx context.Context) []finding {
-	if a.profile == (profileFlags{}) && os.Getenv("KINRING_FAMILY") == "" && os.Getenv("KINRING_PROFILE") == "" {
+	if !a.familyGiven() {
 		return []finding{{Subject: "family", State: "unused", Detail: "none given; --family NAME also examines a family"}}
 	}
 	ring, err := a.open(ctx)

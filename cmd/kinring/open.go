@@ -1,13 +1,14 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os"
 
 	"github.com/kinring/kinring"
+	"github.com/kinring/kinring/backend/keychain"
 	"github.com/kinring/kinring/backend/memory"
+	"github.com/kinring/kinring/backend/secretservice"
 	"github.com/kinring/kinring/backend/vault"
 	"github.com/kinring/kinring/coexist"
 	"github.com/kinring/kinring/store"
@@ -27,13 +28,20 @@ func (a *app) openFor(ctx context.Context, more ...kinring.Option) (*kinring.Rin
 	if err != nil {
 		return nil, err
 	}
-	driver, err := a.driver()
+	driver, _, err := a.driver(ctx, p)
 	if err != nil {
 		return nil, err
 	}
 	options := append(more, kinring.WithStore(driver), kinring.WithNotices(a.tell), kinring.WithInteraction(a.interaction()))
 	if a.switchStore {
 		options = append(options, kinring.WithSwitchedStore())
+	}
+	if p.Development == vault.Kind {
+		own, err := a.driverOf(vault.Kind)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, kinring.WithDevelopmentStore(own))
 	}
 	return kinring.Open(ctx, p, options...)
 }
@@ -67,7 +75,10 @@ func (a *app) tell(n kinring.Notice) {
 	case coexist.NoticeBackfilled, coexist.NoticeAdopted, coexist.NoticeFastForwarded:
 		return // that is what get is for
 	}
-	text := fmt.Sprintf("%s: %s", n.Key.Redacted(), n.Kind)
+	text := string(n.Kind)
+	if n.Key != (store.Key{}) {
+		text = n.Key.Redacted() + ": " + text
+	}
 	if n.Source != "" {
 		text += " (" + n.Source + ")"
 	}
@@ -77,20 +88,33 @@ func (a *app) tell(n kinring.Notice) {
 	a.notice("%s", oneLine(text))
 }
 
-// driver returns the store that KINRING_STORE names. auto is the vault: this
-// build knows no keyring.
-func (a *app) driver() (store.Driver, error) {
-	switch kind := cmp.Or(os.Getenv("KINRING_STORE"), "auto"); kind {
-	case "auto", vault.Kind:
+// driver returns the store that KINRING_STORE names for a family, and why it is
+// that one. The profile may be empty.
+func (a *app) driver(ctx context.Context, p kinring.Profile) (driver store.Driver, why string, err error) {
+	kind, why := os.Getenv("KINRING_STORE"), "KINRING_STORE says so"
+	if kind == "" || kind == "auto" {
+		if kind, why, err = a.auto(ctx, p); err != nil {
+			return nil, "", err
+		}
+	}
+	driver, err = a.driverOf(kind)
+	return driver, why, err
+}
+
+func (a *app) driverOf(kind string) (store.Driver, error) {
+	switch kind {
+	case vault.Kind:
 		options, err := a.vaultOptions()
 		return vault.Driver(options), err
-	case memory.Kind:
+	case memory.Kind, secretservice.Kind:
 		return store.DriverFor(kind)
-	case "keychain", "secret-service", "wincred":
+	case keychain.Kind:
+		return a.keychainDriver()
+	case "wincred":
 		return nil, &kinring.Error{Class: kinring.ErrUnsupported, Op: "open", Store: kind,
 			Detail: "this build does not have this store", Remedy: "use KINRING_STORE=vault"}
 	default:
-		return nil, usage(fmt.Sprintf("KINRING_STORE is %q; use auto, vault or memory", kind))
+		return nil, usage(fmt.Sprintf("KINRING_STORE is %q; use auto, keychain, secret-service, vault or memory", kind))
 	}
 }
 
@@ -111,7 +135,7 @@ func (a *app) vaultOptions() (vault.Options, error) {
 		return vault.Options{}, err
 	}
 	o := vault.Options{Path: path, Keys: []vault.KeySource{vault.Held(), vault.KeyInKeyring(systemKeyring())}}
-	files := a.keyFiles(path)
+	files := append(a.handed.sources(), a.keyFiles(path)...)
 	if len(files) == 0 && a.mayAsk() {
 		files = append(files, askPassphrase)
 	}

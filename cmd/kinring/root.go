@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kinring/kinring"
+	"github.com/kinring/kinring/backend/keychain"
 )
 
 // app is one run of the command: its console and what the global flags say.
@@ -23,6 +24,9 @@ type app struct {
 	noInput     bool
 	timeout     time.Duration
 	switchStore bool
+	keychain    keychain.Options
+	// handed is what opens the vault of a broker that was unlocked; nil elsewhere.
+	handed *handed
 	// negative is set by a verb whose answer is no without anything being wrong.
 	negative bool
 }
@@ -36,11 +40,11 @@ each part percent-encoded; else an account in the family's service. --service
 and --account together name a key without any of these rules. list prints what
 get accepts.
 
-Environment: KINRING_FAMILY, KINRING_PROFILE, KINRING_STORE (auto, vault,
-memory), KINRING_VAULT (vault file), KINRING_KEY_FILE, KINRING_PASSPHRASE_FILE,
-KINRING_TIMEOUT (such as 5s), KINRING_SOCK (the broker's socket, or
-exec:COMMAND). CREDENTIALS_DIRECTORY/kinring, a credential of systemd's, opens
-the vault too: a key file's text or a passphrase.
+Environment: KINRING_FAMILY, KINRING_PROFILE, KINRING_STORE (auto, keychain,
+secret-service, vault, memory), KINRING_VAULT (vault file), KINRING_KEY_FILE,
+KINRING_PASSPHRASE_FILE, KINRING_TIMEOUT (such as 5s), KINRING_SOCK (the broker's
+socket, or exec:COMMAND). CREDENTIALS_DIRECTORY/kinring, a credential of
+systemd's, opens the vault too: a key file's text or a passphrase.
 
 Exit codes: 0 ok · 1 not found, negative answer · 2 usage, bad key or profile,
 too large · 3 locked, or a key is needed and nobody can be asked · 4 denied,
@@ -50,15 +54,16 @@ incomplete · 9 outcome unknown · 10 corrupt · 70 internal error · 125 a comm
 that kinring was to run failed.`
 
 // run executes the command and returns its exit code.
-func run(args []string, c *console) int {
-	a := &app{console: c}
+func run(args []string, c *console) int { return (&app{console: c}).run(args) }
+
+func (a *app) run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root := a.root()
 	root.SetArgs(args)
-	root.SetIn(c.in)
-	root.SetOut(c.out)
-	root.SetErr(c.err)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
 	err := root.ExecuteContext(ctx)
 	return a.finish(err)
 }

@@ -35,6 +35,7 @@ var scripts = map[string]func(*testing.T){
 	"script":  func(*testing.T) {},
 	"codex":   func(t *testing.T) { codextest.Find(t) },
 	"tracing": needStrace,
+	"keyring": needKeyring,
 }
 
 func TestScripts(t *testing.T)        { runScripts(t, "script") }
@@ -42,13 +43,20 @@ func TestCodexScripts(t *testing.T)   { runScripts(t, "codex") }
 func TestTracingScripts(t *testing.T) { runScripts(t, "tracing") }
 
 func runScripts(t *testing.T, folder string, variables ...string) {
+	p := scriptParams(t, folder)
+	setup := p.Setup
+	p.Setup = func(e *testscript.Env) error {
+		e.Vars = append(e.Vars, variables...)
+		return setup(e)
+	}
+	testscript.Run(t, p)
+}
+
+func scriptParams(t *testing.T, folder string) testscript.Params {
 	scripts[folder](t)
-	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", folder),
-		Setup: func(e *testscript.Env) error {
-			e.Vars = append(e.Vars, variables...)
-			return isolate(e)
-		},
+	return testscript.Params{
+		Dir:   filepath.Join("testdata", folder),
+		Setup: isolate,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"damage":     damage,
 			"is":         is,
@@ -63,7 +71,7 @@ func runScripts(t *testing.T, folder string, variables ...string) {
 		Condition:           condition,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-	})
+	}
 }
 
 // condition knows what the machine has beyond testscript's own conditions.
@@ -112,6 +120,7 @@ func isolate(e *testscript.Env) error {
 		"XDG_CONFIG_HOME="+filepath.Join(home, "config"), "TMPDIR="+tmp, "TMP="+tmp, "TEMP="+tmp,
 		"CODEX_HOME="+filepath.Join(home, ".codex"), "KINRING_FAMILY=codex",
 		"KINRING_TIMEOUT=60s", // a busy machine is no failure
+		"DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(e.WorkDir, "no-bus"), // never the user's own
 		codextest.Variable+"="+os.Getenv(codextest.Variable))
 	return nil
 }

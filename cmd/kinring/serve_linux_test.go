@@ -40,25 +40,6 @@ func (l *lab) serve() {
 	awaitFile(l.T, l.broker)
 }
 
-// awaitFile waits until a program that runs in the background has made a file.
-func awaitFile(t *testing.T, path string) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	watchdog := time.NewTimer(time.Minute)
-	defer watchdog.Stop()
-	for {
-		if _, err := os.Stat(path); err == nil {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-watchdog.C:
-			t.Fatalf("%s does not come", path)
-		}
-	}
-}
-
 // TestRotationThroughBroker (I11): eight new builds whose shared store is behind a
 // broker refresh at once: one after the other, each with a token of its own.
 func TestRotationThroughBroker(t *testing.T) {

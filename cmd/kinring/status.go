@@ -50,6 +50,7 @@ type storeJSON struct {
 	State    string  `json:"state"`
 	Reason   *string `json:"reason"`
 	Recorded *string `json:"recorded"`
+	StandIn  *string `json:"stand_in,omitempty"`
 }
 
 type statusJSON struct {
@@ -143,7 +144,7 @@ func statusOf(ring *kinring.Ring, st kinring.Status) statusDocument {
 }
 
 func storeOf(s kinring.StoreStatus) storeJSON {
-	out := storeJSON{Kind: s.Kind, ID: optional(s.ID), State: "open", Recorded: optional(s.Recorded)}
+	out := storeJSON{Kind: s.Kind, ID: optional(s.ID), State: "open", Recorded: optional(s.Recorded), StandIn: optional(s.StandIn)}
 	if s.Err != nil {
 		out.State = fieldsOf(s.Err).Class
 		out.Reason = optional(s.Err.Error())
@@ -180,6 +181,9 @@ func optional(s string) *string {
 func (a *app) printStatus(st kinring.Status) error {
 	if st.Store.Err != nil {
 		a.notice("the shared store cannot be opened: %s", oneLine(st.Store.Err.Error()))
+	}
+	if st.Store.StandIn != "" {
+		a.notice("the development store (%s) stands in for it", st.Store.StandIn)
 	}
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "KEY\tVERDICT\tSHARED\tLEGACY")

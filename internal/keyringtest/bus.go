@@ -60,7 +60,7 @@ func NewActivatingBus(t testing.TB, services ...Service) *Bus {
 
 func newBus(t testing.TB, more string) *Bus {
 	t.Helper()
-	program := need(t, ToolBus, ToolBus, "dbus")
+	program := need(t, ToolBus, ToolBus, "dbus-daemon")
 	b := &Bus{Home: newHome(t)}
 	config := filepath.Join(b.Home, "session.conf")
 	text := strings.NewReplacer("@DIR@", filepath.Join(b.Home, "run"), "@MORE@", more).Replace(configuration)
@@ -82,11 +82,19 @@ func newBus(t testing.TB, more string) *Bus {
 	return b
 }
 
-// newHome makes a home below the system's own temporary directory: a socket's
-// path may have no more than 107 bytes, and a test's directory may have more.
+// memory is a file system in memory, where there is one: a keyring rewrites and
+// syncs its whole file, several times for each write.
+const memory = "/dev/shm"
+
+// newHome makes a home below a system's directory for temporary files: a
+// socket's path may have no more than 107 bytes, and a test's own directory may
+// have more.
 func newHome(t testing.TB) string {
 	t.Helper()
-	home, err := os.MkdirTemp("", "kr")
+	home, err := os.MkdirTemp(memory, "kr")
+	if err != nil {
+		home, err = os.MkdirTemp("", "kr")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

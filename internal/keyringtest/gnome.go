@@ -196,3 +196,12 @@ func (b *Bus) ReadFile(t testing.TB, name string) string {
 	}
 	return string(data)
 }
+
+// Find skips or fails the test if there is no bus, no gnome-keyring or no
+// secret-tool.
+func Find(t testing.TB) {
+	t.Helper()
+	need(t, ToolBus, ToolBus, "dbus-daemon")
+	need(t, ToolGNOME, "gnome-keyring-daemon", "gnome-keyring")
+	need(t, ToolSecret, "secret-tool", "libsecret-tools")
+}

@@ -3,6 +3,7 @@ package mac
 import (
 	"sync"
 
+	"github.com/kinring/kinring/internal/secitem/framework"
 	"github.com/kinring/kinring/store"
 )
 
@@ -10,5 +11,10 @@ import (
 func System() (*Program, error) { return system() }
 
 var system = sync.OnceValues(func() (*Program, error) {
-	return nil, &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService, Detail: "this build cannot call macOS's frameworks"}
+	f, err := framework.Open()
+	if err != nil {
+		return nil, &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService, Err: err,
+			Detail: "macOS's frameworks cannot be called", Remedy: "use macOS 12 or later"}
+	}
+	return New(f), nil
 })

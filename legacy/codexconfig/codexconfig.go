@@ -2,6 +2,11 @@
 // that Codex keeps its secrets. It registers two selectors: "codex-config" for
 // the login, and "codex-mcp-config" for the credentials of MCP servers.
 //
+// Where Codex keeps secrets encrypted in files of its own, with only their key in
+// the keyring (the feature secret_auth_storage, which is on unless configured on
+// Windows and off elsewhere), the modes keyring and auto are keyring-secrets and
+// auto-secrets: what Codex keeps in the keyring itself it does not read then.
+//
 // Both read config.toml in Codex's folder and nothing else: options of a single
 // run (-c, --enable) and development builds, which keep everything in files,
 // leave no trace that another program could find.
@@ -13,6 +18,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -50,16 +56,25 @@ type Selector struct {
 	fallback string
 	modes    []string
 	quiet    time.Duration
+	// encrypts is whether the feature is on where the configuration says nothing.
+	encrypts bool
 }
+
+// The feature, and what it makes of a mode that uses the keyring.
+const (
+	features     = "features"
+	feature      = "secret_auth_storage"
+	encryptedEnd = "-secrets"
+)
 
 // Login tells where Codex keeps its login. The modes are those that Codex
 // 0.169.0 names when it is given another one.
 var Login = Selector{"codex-config", "cli_auth_credentials_store", "file",
-	[]string{"file", "keyring", "auto", "ephemeral"}, quiet}
+	[]string{"file", "keyring", "auto", "ephemeral"}, quiet, runtime.GOOS == "windows"}
 
 // MCP tells where Codex keeps the credentials of MCP servers.
 var MCP = Selector{"codex-mcp-config", "mcp_oauth_credentials_store", "auto",
-	[]string{"auto", "file", "keyring"}, quiet}
+	[]string{"auto", "file", "keyring"}, quiet, runtime.GOOS == "windows"}
 
 // Name returns what a profile calls the selector.
 func (s Selector) Name() string { return s.name }
@@ -83,7 +98,7 @@ func (s Selector) mode(ctx context.Context, home string) (string, error) {
 	path := filepath.Join(home, fileName)
 	text, err := s.read(ctx, path)
 	if errors.Is(err, store.ErrNotFound) {
-		return s.fallback, nil
+		return s.with(s.fallback, s.encrypts), nil
 	}
 	if err != nil {
 		return "", err
@@ -130,15 +145,42 @@ func (s Selector) find(text []byte) (string, error) {
 	if err := toml.Unmarshal(text, &tree); err != nil {
 		return "", &problem{lineOfError(err), "it is not TOML"}
 	}
+	encrypts, err := s.encrypted(tree, text)
+	if err != nil {
+		return "", err
+	}
 	value, named := tree[s.setting]
 	if !named {
-		return s.fallback, nil
+		return s.with(s.fallback, encrypts), nil
 	}
 	mode, isText := value.(string)
 	if !isText || !slices.Contains(s.modes, mode) {
-		return "", &problem{s.line(text), fmt.Sprintf("%s is %s, and not one of %s", s.setting, shown(mode, isText), strings.Join(s.modes, ", "))}
+		return "", &problem{line(text, s.setting), fmt.Sprintf("%s is %s, and not one of %s", s.setting, shown(mode, isText), strings.Join(s.modes, ", "))}
 	}
-	return mode, nil
+	return s.with(mode, encrypts), nil
+}
+
+// with returns a mode as it is with or without the feature. Without a keyring it
+// changes nothing.
+func (Selector) with(mode string, encrypts bool) string {
+	if encrypts && (mode == "keyring" || mode == "auto") {
+		return mode + encryptedEnd
+	}
+	return mode
+}
+
+// encrypted reports whether the feature is on.
+func (s Selector) encrypted(tree map[string]any, text []byte) (bool, error) {
+	table, _ := tree[features].(map[string]any)
+	value, named := table[feature]
+	if !named {
+		return s.encrypts, nil
+	}
+	on, isBool := value.(bool)
+	if !isBool {
+		return false, &problem{line(text, feature), feature + " is neither true nor false"}
+	}
+	return on, nil
 }
 
 func shown(mode string, isText bool) string {
@@ -161,14 +203,15 @@ func lineOfError(err error) int {
 	return 1
 }
 
-// line finds where the setting stands in a text that is known to be TOML.
-func (s Selector) line(text []byte) int {
+// line finds where a setting stands in a text that is known to be TOML.
+func line(text []byte, setting string) int {
 	var p unstable.Parser
 	p.Reset(text)
 	for p.NextExpression() {
-		key := p.Expression().Key()
-		if key.Next() && string(key.Node().Data) == s.setting {
-			return p.Shape(key.Node().Raw).Start.Line
+		for key := p.Expression().Key(); key.Next(); {
+			if string(key.Node().Data) == setting {
+				return p.Shape(key.Node().Raw).Start.Line
+			}
 		}
 	}
 	return 1

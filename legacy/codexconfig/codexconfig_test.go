@@ -49,6 +49,26 @@ func TestRegistered(t *testing.T) {
 	}
 }
 
+// unencrypted is a selector on a system where the feature is off unless
+// configured.
+func unencrypted(s Selector) Selector {
+	s.encrypts = false
+	return s
+}
+
+// TestFeatureIsOn: where the feature is on unless configured, the configuration
+// can still turn it off.
+func TestFeatureIsOn(t *testing.T) {
+	s := Login
+	s.encrypts = true
+	for text, want := range map[string]string{"": "file", "cli_auth_credentials_store = 'auto'": "auto-secrets",
+		"cli_auth_credentials_store = 'auto'\n[features]\nsecret_auth_storage = false": "auto"} {
+		if got, err := mode(t, s, configured(t, text)); got != want || err != nil {
+			t.Errorf("%q: %q, %v; want %q", text, got, err, want)
+		}
+	}
+}
+
 func TestModes(t *testing.T) {
 	for _, c := range []struct{ name, text, login, mcp string }{
 		{"empty", "", "file", "auto"},
@@ -58,11 +78,16 @@ func TestModes(t *testing.T) {
 		{"auto", "cli_auth_credentials_store=\"auto\" # as\nmcp_oauth_credentials_store=\"auto\"", "auto", "auto"},
 		{"ephemeral", "cli_auth_credentials_store = \"\"\"ephemeral\"\"\"", "ephemeral", "auto"},
 		{"quoted name", "\"cli_auth_credentials_store\" = \"auto\"", "auto", "auto"},
+		{"feature on", "[features]\nsecret_auth_storage = true", "file", "auto-secrets"},
+		{"feature off", "features.secret_auth_storage = false", "file", "auto"},
+		{"feature on, keyring", "cli_auth_credentials_store = 'keyring'\nmcp_oauth_credentials_store = 'keyring'\nfeatures = { secret_auth_storage = true }", "keyring-secrets", "keyring-secrets"},
+		{"feature on, auto", "cli_auth_credentials_store = 'auto'\n[features]\nsecret_auth_storage = true", "auto-secrets", "auto-secrets"},
+		{"feature on, file", "cli_auth_credentials_store = 'file'\nmcp_oauth_credentials_store = 'file'\n[features]\nsecret_auth_storage = true", "file", "file"},
 		{"in another table", "[profiles.x]\ncli_auth_credentials_store = \"zzz\"", "file", "auto"},
 	} {
 		home := configured(t, c.text)
-		login, err1 := mode(t, Login, home)
-		mcp, err2 := mode(t, MCP, home)
+		login, err1 := mode(t, unencrypted(Login), home)
+		mcp, err2 := mode(t, unencrypted(MCP), home)
 		if login != c.login || mcp != c.mcp || err1 != nil || err2 != nil {
 			t.Errorf("%s: %q, %v and %q, %v; want %q and %q", c.name, login, err1, mcp, err2, c.login, c.mcp)
 		}
@@ -81,6 +106,7 @@ func TestMistakes(t *testing.T) {
 		{"long mode", key + " = \"" + strings.Repeat("x", 100) + "\"\n", ":1:", "another mode"},
 		{"a number", "\n" + key + " = 5\n", ":2:", "no text"},
 		{"a table", "a = 1\n[" + key + "]\nb = 1\n", ":2:", "no text"},
+		{"feature of another kind", "a = 1\n[features]\nb = true\nsecret_auth_storage = \"on\"\n", ":4:", "neither true nor false"},
 		{"MCP's mode only", "mcp_oauth_credentials_store = \"ephemeral\"\n" + key + " = \"file\"\n", "", ""},
 	} {
 		home := configured(t, c.text)

@@ -64,13 +64,19 @@ func (f *files) Info() store.Info {
 	return store.Info{Kind: filesLayout, ID: f.dir, Capabilities: Files{}.Capabilities()}
 }
 
-// path returns where a key's file is.
-func (f *files) path(key store.Key) (string, error) {
+// maxName is how long a file's name may be, in bytes, on every file system that
+// is in use.
+const maxName = 255
+
+// path returns where a key's file is. It reports false if no file can be: the
+// library could not have stored such a key.
+func (f *files) path(key store.Key) (string, bool) {
 	name := escape(key.Account)
-	if name == "." || name == ".." || strings.ContainsRune(name, filepath.Separator) || runtime.GOOS == "windows" && strings.Contains(name, ":") {
-		return "", &store.Error{Class: store.ErrUnsupported, Detail: "no file can have this name", Remedy: "use another account"}
+	if key.Service != f.service || len(name) > maxName || name == "." || name == ".." ||
+		strings.ContainsRune(name, filepath.Separator) || runtime.GOOS == "windows" && strings.Contains(name, ":") {
+		return "", false
 	}
-	return filepath.Join(f.dir, name), nil
+	return filepath.Join(f.dir, name), true
 }
 
 // escape is the library's own escaping of names.
@@ -88,7 +94,16 @@ func unescape(name string) (string, bool) {
 // content reads a key's file, which is whole when it is one token.
 func (f *files) content(ctx context.Context, path string) ([]byte, error) {
 	data, _, err := settled.File{Path: path, Limits: durable.Limits{MaxSize: fileLimit}, Whole: whole}.Read(ctx)
-	return data, err
+	return data, f.nameless(err)
+}
+
+// nameless takes the file's name out of an error, because it is the account.
+func (f *files) nameless(err error) error {
+	var e *store.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	return &store.Error{Class: e.Class, Reason: e.Reason, Store: f.dir, Detail: "a file: " + e.Detail, Native: e.Native, Remedy: e.Remedy}
 }
 
 // whole returns nil for a token: five parts, the last of 16 bytes.
@@ -108,9 +123,9 @@ func revision(key store.Key, data []byte) store.Revision {
 
 // look reads a key's file. present is false if there is none.
 func (f *files) look(ctx context.Context, key store.Key) (path string, data []byte, present bool, err error) {
-	path, err = f.path(key)
-	if err != nil || key.Service != f.service {
-		return path, nil, false, err
+	path, can := f.path(key)
+	if !can {
+		return "", nil, false, nil
 	}
 	data, err = f.content(ctx, path)
 	if errors.Is(err, store.ErrNotFound) {
@@ -128,37 +143,37 @@ func (f *files) get(ctx context.Context, key store.Key) (store.Item, error) {
 	if err := f.Enter(ctx, key); err != nil {
 		return store.Item{}, err
 	}
-	path, data, present, err := f.look(ctx, key)
+	_, data, present, err := f.look(ctx, key)
 	switch {
 	case err != nil:
 		return store.Item{}, err
 	case !present:
-		return store.Item{}, source.NothingThere(store.Any(), path)
+		return store.Item{}, source.NothingThere(store.Any(), f.dir)
 	}
-	text, err := f.decrypt(ctx, path, data)
+	text, err := f.decrypt(ctx, data)
 	if err != nil {
 		return store.Item{}, err
 	}
 	defer clear(text)
 	value, err := object{}.Decode(text)
 	if err != nil {
-		return store.Item{}, &store.Error{Class: store.ErrCorrupt, Store: path, Detail: err.Error(), Remedy: "store it again with the older build"}
+		return store.Item{}, &store.Error{Class: store.ErrCorrupt, Store: f.dir, Detail: err.Error(), Remedy: "store it again with the older build"}
 	}
 	defer clear(value)
 	if len(value) > store.MaxValue {
-		return store.Item{}, &store.Error{Class: store.ErrTooLarge, Store: path, Detail: "the value is larger than any", Remedy: "check what it is"}
+		return store.Item{}, &store.Error{Class: store.ErrTooLarge, Store: f.dir, Detail: "the value is larger than any", Remedy: "check what it is"}
 	}
 	return store.Item{Value: store.NewValue(value), Revision: revision(key, data)}, nil
 }
 
-func (f *files) decrypt(ctx context.Context, path string, data []byte) ([]byte, error) {
+func (f *files) decrypt(ctx context.Context, data []byte) ([]byte, error) {
 	passphrase, err := f.secret(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(passphrase)
 	text, err := open(data, passphrase)
-	return text, store.At(err, "", path, store.Key{})
+	return text, store.At(err, "", f.dir, store.Key{})
 }
 
 // secret reads the passphrase.
@@ -192,6 +207,9 @@ func (f *files) put(ctx context.Context, key store.Key, item store.Item, cond st
 	if key.Service != f.service {
 		return "", source.WrongService(f.dir)
 	}
+	if _, can := f.path(key); !can {
+		return "", &store.Error{Class: store.ErrUnsupported, Detail: "no file can have the account as its name", Remedy: "use a shorter account"}
+	}
 	path, data, present, err := f.look(ctx, key)
 	switch {
 	case err != nil:
@@ -199,12 +217,12 @@ func (f *files) put(ctx context.Context, key store.Key, item store.Item, cond st
 	case !cond.Holds(present, revision(key, data)):
 		return "", source.Conflict(cond)
 	}
-	token, err := f.encrypt(ctx, path, key, item.Value, data)
+	token, err := f.encrypt(ctx, key, item.Value, data)
 	if err != nil {
 		return "", err
 	}
 	if err := f.place(ctx, path, token, cond); err != nil {
-		return "", err
+		return "", f.nameless(err)
 	}
 	return revision(key, token), nil
 }
@@ -222,7 +240,7 @@ func (f *files) place(ctx context.Context, path string, token []byte, cond store
 }
 
 // encrypt returns the token that holds a value in place of the one that is there.
-func (f *files) encrypt(ctx context.Context, path string, key store.Key, value store.Value, data []byte) ([]byte, error) {
+func (f *files) encrypt(ctx context.Context, key store.Key, value store.Value, data []byte) ([]byte, error) {
 	passphrase, err := f.secret(ctx)
 	if err != nil {
 		return nil, err
@@ -231,7 +249,7 @@ func (f *files) encrypt(ctx context.Context, path string, key store.Key, value s
 	var before []byte
 	if data != nil {
 		if before, err = open(data, passphrase); err != nil {
-			return nil, store.At(err, "", path, store.Key{})
+			return nil, store.At(err, "", f.dir, store.Key{})
 		}
 		defer clear(before)
 	}
@@ -261,11 +279,11 @@ func (f *files) delete(ctx context.Context, key store.Key, cond store.Condition)
 	case err != nil:
 		return err
 	case !present:
-		return source.NothingThere(cond, path)
+		return source.NothingThere(cond, f.dir)
 	case !cond.Holds(true, revision(key, data)):
 		return source.Conflict(cond)
 	}
-	return durable.Remove(ctx, path)
+	return f.nameless(durable.Remove(ctx, path))
 }
 
 // List names the files. It needs no passphrase.
@@ -293,8 +311,8 @@ func (f *files) List(ctx context.Context, service string) ([]store.Entry, error)
 	return out, nil
 }
 
-// entry names one file. What the library cannot have written is none of its: not
-// a regular file, a name that it would not give, or no token.
+// entry names one file, as the library does: whatever it holds. What is not a
+// regular file or has a name that the library would not give is none of its.
 func (f *files) entry(ctx context.Context, e fs.DirEntry) (store.Entry, bool) {
 	account, ok := unescape(e.Name())
 	key := store.Key{Service: f.service, Account: account}
@@ -302,7 +320,7 @@ func (f *files) entry(ctx context.Context, e fs.DirEntry) (store.Entry, bool) {
 		return store.Entry{}, false
 	}
 	data, err := f.content(ctx, filepath.Join(f.dir, e.Name()))
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt) {
+	if errors.Is(err, store.ErrNotFound) { // removed meanwhile
 		return store.Entry{}, false
 	}
 	entry := store.Entry{Key: key}
@@ -314,16 +332,16 @@ func (f *files) entry(ctx context.Context, e fs.DirEntry) (store.Entry, bool) {
 
 // Stamp tells cheaply, without reading the file, whether it changed.
 func (f *files) Stamp(ctx context.Context, key store.Key) (string, error) {
-	path, err := f.path(key)
-	if err == nil {
-		err = f.Enter(ctx, key)
-	}
-	if err != nil {
+	if err := f.Enter(ctx, key); err != nil {
 		return "", f.At(err, "stamp", key)
+	}
+	path, can := f.path(key)
+	if !can {
+		return "absent", nil
 	}
 	s, err := durable.StampOf(path)
 	if errors.Is(err, store.ErrNotFound) {
 		return "absent", nil
 	}
-	return fmt.Sprintf("%x-%x-%x-%x", s.Device, s.File, s.Size, s.Modified), f.At(err, "stamp", key)
+	return fmt.Sprintf("%x-%x-%x-%x", s.Device, s.File, s.Size, s.Modified), f.At(f.nameless(err), "stamp", key)
 }

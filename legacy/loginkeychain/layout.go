@@ -1,9 +1,11 @@
 package loginkeychain
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/kinring/kinring/internal/mac"
+	legacy "github.com/kinring/kinring/internal/source"
 	"github.com/kinring/kinring/store"
 )
 
@@ -38,10 +40,12 @@ var namings = []naming{
 	{layout: "mackeyring", accounts: itself, label: serviceOf},
 	{layout: "mackeyring99", accounts: itself, label: accountOf},
 	{layout: "macgokeyring", accounts: itself, label: noLabel, tool: true},
-	// The key is what other data of the app is encrypted with: a program that
-	// removed or replaced it would destroy that data.
-	{layout: "macsafekey", accounts: safeStorageAccounts, label: noLabel, readOnly: true},
+	safeKey,
 }
+
+// safeKey: the key is what other data of the app is encrypted with. A program that
+// removed or replaced it would destroy that data.
+var safeKey = naming{layout: "macsafekey", accounts: safeStorageAccounts, label: noLabel, readOnly: true}
 
 // safeStorageAccounts: Electron since 2022 (PR #35864) has the account "<App>
 // Key"; before, and in Chromium, it is "<App>".
@@ -97,14 +101,14 @@ func (layout) Canonical(value []byte) []byte { return value }
 
 // Open returns the source. It touches no keychain.
 func (l layout) Open(config store.SourceConfig) (store.Store, error) {
-	program := l.options.Program
-	if program == nil {
-		var err error
-		if program, err = mac.System(); err != nil {
-			return nil, store.At(err, "open", config.Name, store.Key{})
-		}
+	s := &source{Door: legacy.Door{Name: config.Name}, layout: l, services: config.Services, program: l.options.Program}
+	if s.program == nil {
+		s.program, s.absence = mac.System()
 	}
-	s := &source{layout: l, name: config.Name, program: program}
+	if errors.Is(s.absence, store.ErrAbsentByDesign) {
+		return nil, &store.Error{Class: store.ErrUnsupported, Op: "open", Store: config.Name, Err: s.absence,
+			Detail: "the layout " + l.layout + " is for macOS", Remedy: `give the source os = ["darwin"]`}
+	}
 	s.values = native{s}
 	if l.tool {
 		s.values = tool{s, l.options.Tool}

@@ -1,22 +1,24 @@
 package loginkeychain
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"sync/atomic"
 
 	"github.com/kinring/kinring/internal/mac"
 	"github.com/kinring/kinring/internal/secitem"
+	legacy "github.com/kinring/kinring/internal/source"
 	"github.com/kinring/kinring/store"
 )
 
 // source is the items of one kind of older build.
 type source struct {
-	layout  layout
-	name    string
-	program *mac.Program
-	values  values
-	closed  atomic.Bool
+	legacy.Door
+	layout   layout
+	services []string // of the profile's keys; none means all
+	program  *mac.Program
+	absence  error // why there is no program to call through
+	values   values
 }
 
 // values reads and changes the values of items, in whichever way their maker is
@@ -36,24 +38,19 @@ func (s *source) Info() store.Info {
 	return store.Info{Kind: s.layout.layout, ID: "the login keychain", Capabilities: s.layout.Capabilities()}
 }
 
-func (s *source) Close() error {
-	s.closed.Store(true)
-	return nil
-}
-
-func (s *source) enter(key store.Key) error {
-	if s.closed.Load() {
-		return &store.Error{Class: store.ErrUnavailable, Detail: "the source is closed", Remedy: "open it again"}
+func (s *source) enter(ctx context.Context, key store.Key) error {
+	if err := s.Enter(ctx, key); err != nil {
+		return err
 	}
-	return store.CheckKey(key)
+	return s.absence
 }
 
-func (s *source) enterWrite(key store.Key) error {
+func (s *source) enterWrite(ctx context.Context, key store.Key) error {
 	if s.layout.readOnly {
 		return &store.Error{Class: store.ErrUnsupported, Detail: "the app's other data is encrypted with this key",
 			Remedy: "leave it to the app"}
 	}
-	return s.enter(key)
+	return s.enter(ctx, key)
 }
 
 // found is an item whose value has not been read.
@@ -117,11 +114,11 @@ func (s *source) state(ctx context.Context) (secitem.KeychainState, error) {
 // Get returns one item.
 func (s *source) Get(ctx context.Context, key store.Key) (store.Item, error) {
 	item, err := s.get(ctx, key)
-	return item, store.At(err, "get", s.name, key)
+	return item, s.At(err, "get", key)
 }
 
 func (s *source) get(ctx context.Context, key store.Key) (store.Item, error) {
-	if err := s.enter(key); err != nil {
+	if err := s.enter(ctx, key); err != nil {
 		return store.Item{}, err
 	}
 	f, err := s.find(ctx, key)
@@ -143,18 +140,15 @@ func (s *source) get(ctx context.Context, key store.Key) (store.Item, error) {
 // Put writes the item if the condition holds.
 func (s *source) Put(ctx context.Context, key store.Key, item store.Item, cond store.Condition) (store.Revision, error) {
 	rev, err := s.put(ctx, key, item, cond)
-	return rev, store.At(err, "put", s.name, key)
+	return rev, s.At(err, "put", key)
 }
 
 func (s *source) put(ctx context.Context, key store.Key, item store.Item, cond store.Condition) (store.Revision, error) {
-	if err := s.enterWrite(key); err != nil {
+	if err := s.enterWrite(ctx, key); err != nil {
 		return "", err
 	}
-	if err := store.CheckItem(item, s.layout.Capabilities()); err != nil {
+	if err := legacy.CheckItem(item, s.layout.Capabilities()); err != nil {
 		return "", err
-	}
-	if item.Record.Present() {
-		return "", &store.Error{Class: store.ErrUnsupported, Detail: "the source keeps no records", Remedy: "write the value without one"}
 	}
 	value := item.Value.Bytes()
 	defer clear(value)
@@ -193,7 +187,7 @@ func (s *source) write(ctx context.Context, key store.Key, value []byte, cond st
 			return err
 		}
 		if !cond.IsAny() {
-			return conflict(cond)
+			return legacy.Conflict(cond)
 		}
 	}
 	return err
@@ -204,7 +198,7 @@ func (s *source) holds(ctx context.Context, key store.Key, f found, present bool
 	rev, isMatch := cond.Revision()
 	if !isMatch || !present {
 		if !cond.Holds(present, "") {
-			return conflict(cond)
+			return legacy.Conflict(cond)
 		}
 		return nil
 	}
@@ -212,7 +206,7 @@ func (s *source) holds(ctx context.Context, key store.Key, f found, present bool
 	if same && !sure {
 		value, err := s.values.read(ctx, f.item)
 		if errors.Is(err, store.ErrNotFound) {
-			return conflict(cond)
+			return legacy.Conflict(cond)
 		}
 		if err != nil {
 			return err
@@ -221,30 +215,26 @@ func (s *source) holds(ctx context.Context, key store.Key, f found, present bool
 		clear(value)
 	}
 	if !same {
-		return conflict(cond)
+		return legacy.Conflict(cond)
 	}
 	return nil
 }
 
-func conflict(cond store.Condition) error {
-	return &store.Error{Class: store.ErrConflict, Detail: "the condition " + cond.String() + " does not hold", Remedy: "read the key again"}
-}
-
 // Delete removes the item if the condition holds.
 func (s *source) Delete(ctx context.Context, key store.Key, cond store.Condition) error {
-	return store.At(s.delete(ctx, key, cond), "delete", s.name, key)
+	return s.At(s.delete(ctx, key, cond), "delete", key)
 }
 
 func (s *source) delete(ctx context.Context, key store.Key, cond store.Condition) error {
-	if err := s.enterWrite(key); err != nil {
+	if err := s.enterWrite(ctx, key); err != nil {
 		return err
 	}
-	if cond.IsAbsent() {
-		return &store.Error{Class: store.ErrInvalid, Detail: "a delete cannot require absence", Remedy: "use any or match"}
+	if err := legacy.CheckDelete(cond); err != nil {
+		return err
 	}
 	f, err := s.find(ctx, key)
 	if errors.Is(err, store.ErrNotFound) && !cond.IsAny() {
-		return conflict(cond)
+		return legacy.Conflict(cond)
 	}
 	if err != nil {
 		return err
@@ -254,7 +244,7 @@ func (s *source) delete(ctx context.Context, key store.Key, cond store.Condition
 	}
 	err = s.values.remove(ctx, f.item)
 	if errors.Is(err, store.ErrNotFound) && !cond.IsAny() {
-		return conflict(cond)
+		return legacy.Conflict(cond)
 	}
 	return err
 }
@@ -263,22 +253,33 @@ func (s *source) delete(ctx context.Context, key store.Key, cond store.Condition
 // keychains hold is named once.
 func (s *source) List(ctx context.Context, service string) ([]store.Entry, error) {
 	entries, err := s.list(ctx, service)
-	return entries, store.At(err, "list", s.name, store.Key{})
+	return entries, s.At(err, "list", store.Key{})
 }
 
 func (s *source) list(ctx context.Context, service string) ([]store.Entry, error) {
-	if err := s.enter(store.Key{Service: "any", Account: "any"}); err != nil {
+	if err := cmp.Or(s.Usable(ctx), s.absence); err != nil {
 		return nil, err
 	}
-	items, err := s.attributes(ctx, store.Key{Service: service})
-	if errors.Is(err, store.ErrNotFound) {
-		_, err = s.state(ctx)
-		return nil, err
-	}
-	if err != nil {
-		return nil, err
+	services := []string{service}
+	if service == "" && len(s.services) > 0 {
+		services = s.services
 	}
 	var entries []store.Entry
+	for _, service := range services {
+		items, err := s.attributes(ctx, store.Key{Service: service})
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		entries = append(entries, entriesOf(items)...)
+	}
+	if len(entries) > 0 {
+		return entries, nil
+	}
+	_, err := s.state(ctx)
+	return nil, err
+}
+
+func entriesOf(items []secitem.Item) (entries []store.Entry) {
 	seen := map[store.Key]bool{}
 	for _, i := range items {
 		key := store.Key{Service: i.Attributes.String(secitem.KeyService), Account: i.Attributes.String(secitem.KeyAccount)}
@@ -287,22 +288,22 @@ func (s *source) list(ctx context.Context, service string) ([]store.Entry, error
 			entries = append(entries, store.Entry{Key: key})
 		}
 	}
-	return entries, nil
+	return entries
 }
 
 // Stamp changes whenever the value may have changed. It is empty, which says
 // nothing, for an item that was written so recently that one more write could
 // leave its date as it is.
 func (s *source) Stamp(ctx context.Context, key store.Key) (string, error) {
-	if err := s.enter(key); err != nil {
-		return "", store.At(err, "stamp", s.name, key)
+	if err := s.enter(ctx, key); err != nil {
+		return "", s.At(err, "stamp", key)
 	}
 	f, err := s.find(ctx, key)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return "absent", nil
 	case err != nil:
-		return "", store.At(err, "stamp", s.name, key)
+		return "", s.At(err, "stamp", key)
 	case f.date.fresh:
 		return "", nil
 	}

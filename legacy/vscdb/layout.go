@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/kinring/kinring/internal/durable"
+	"github.com/kinring/kinring/legacy/loginkeychain"
 	"github.com/kinring/kinring/legacy/safestorage"
 	"github.com/kinring/kinring/store"
 )
@@ -76,6 +77,8 @@ func newSource(path, service string, a app, safe *safestorage.Safe) *source {
 func safeOf(name, userData string) *safestorage.Safe {
 	s := &safestorage.Safe{DPAPI: safestorage.SystemDPAPI(), Remember: runtime.GOOS == "darwin"}
 	switch runtime.GOOS {
+	case "darwin":
+		s.Keys = loginkeychain.SafeStorage{App: name}
 	case "linux":
 		s.Keys = safestorage.Keyring{App: name}
 	case "windows":

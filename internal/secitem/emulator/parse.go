@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/kinring/kinring/internal/secitem"
 )
@@ -33,10 +34,11 @@ var attributes = map[secitem.Key]func(any) (any, bool){
 	secitem.KeySynchronizable: asNumber, secitem.KeyAccessible: asAccessible,
 }
 
+// asText refuses bytes that are no UTF-8: no CFString can hold them.
 func asText(v any) (any, bool) {
 	switch v := v.(type) {
 	case string:
-		return v, true
+		return v, utf8.ValidString(v)
 	case secitem.Constant:
 		return string(v), true
 	}

@@ -3,41 +3,41 @@ package emulator
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/kinring/kinring/internal/secitem"
-)
-
-const (
-	team  = "TEAM000001"
-	group = team + ".com.example.shared"
-	other = team + ".com.example.other"
+	. "github.com/kinring/kinring/internal/secitem/secitemtest"
 )
 
 // entitled is a program of the family, entitled to both groups.
 func entitledProgram() Program {
-	return Program{Name: "app", Identifier: "com.example.app", Team: team, Validated: true, Attended: true,
-		Entitlements: map[string]any{secitem.EntitlementAccessGroups: []string{group, other}}}
+	return Program{Name: "app", Identifier: "com.example.app", Team: Team, Validated: true, Attended: true,
+		Entitlements: map[string]any{secitem.EntitlementAccessGroups: []string{Group, Other}}}
 }
 
 func unentitled() Program {
-	return Program{Name: "cli", Identifier: "com.example.cli", Team: team, Attended: true}
+	return Program{Name: "cli", Identifier: "com.example.cli", Team: Team, Attended: true}
 }
 
 // noGroups is a program that has no group at all, not even the token's: an
 // application identifier is claimed and not validated.
 func noGroups() Program {
 	p := unentitled()
-	p.Entitlements = map[string]any{secitem.EntitlementApplicationID: team + ".com.example.cli"}
+	p.Entitlements = map[string]any{secitem.EntitlementApplicationID: Team + ".com.example.cli"}
 	return p
 }
 
 // stage is a Mac with one process that a row is about.
 type stage struct {
-	*testing.T
+	Stage
 	mac *Mac
 	*Process
+}
+
+// on returns where a process runs.
+func on(t testing.TB, mac *Mac, p Program) stage {
+	process := mac.Run(p)
+	return stage{Stage{TB: t, Mac: process}, mac, process}
 }
 
 // row of a table: what is there, one call, its status, what is there after.
@@ -57,8 +57,7 @@ func run(t *testing.T, rows []tableRow) {
 			if program.Name == "" {
 				program = entitledProgram()
 			}
-			mac := New()
-			s := stage{t, mac, mac.Run(program)}
+			s := on(t, New(), program)
 			if r.before != nil {
 				r.before(s)
 			}
@@ -72,11 +71,12 @@ func run(t *testing.T, rows []tableRow) {
 	}
 }
 
-// covers fails when a table lacks one of the rows that it is to cover.
-func covers(t *testing.T, rows []tableRow, ids ...string) {
+// covers fails when neither table has one of the rows that they are to cover.
+func covers(t *testing.T, shared []Row, rows []tableRow, ids ...string) {
 	t.Helper()
 	for _, id := range ids {
-		if !slices.ContainsFunc(rows, func(r tableRow) bool { return r.id == id }) {
+		own := slices.ContainsFunc(rows, func(r tableRow) bool { return r.id == id })
+		if !own && !slices.ContainsFunc(shared, func(r Row) bool { return r.ID == id }) {
 			t.Errorf("no test of row %s", id)
 		}
 	}
@@ -90,81 +90,16 @@ func numbers(first, last int) (ids []string) {
 	return ids
 }
 
-// dp and file are the item that most rows are about, in either keychain.
-func dp() secitem.Query {
-	return secitem.Query{AccessGroup: group, Service: "svc", Account: "acc"}
-}
-
-func file() secitem.Query {
-	return secitem.Query{Keychain: secitem.Login, Service: "svc", Account: "acc"}
-}
-
-// but returns the dictionary of a query with some keys changed; nil removes one.
-func but(q secitem.Query, pairs ...any) secitem.Dict {
-	d := q.Dict()
-	for i := 0; i < len(pairs); i += 2 {
-		if k := secitem.Key(pairs[i].(string)); pairs[i+1] == nil {
-			delete(d, k)
-		} else {
-			d[k] = pairs[i+1]
-		}
-	}
-	return d
-}
-
-func value(v string) secitem.Dict { return secitem.Change{Value: []byte(v)}.Dict() }
-
-// make adds an item and must be able to.
-func (s stage) make(q secitem.Query, v string, pairs ...any) {
-	s.Helper()
-	q.Value = []byte(v)
-	if err := s.Add(but(q, pairs...)); err != nil {
-		s.Fatalf("making %q: %v", v, err)
-	}
-}
-
-// status runs a search and returns what it says.
-func (s stage) status(d secitem.Dict) error { _, err := s.CopyMatching(d); return err }
-
-// data returns a query for the value.
-func data(q secitem.Query) secitem.Query { q.ReturnData = true; return q }
-
-// finds fails unless the query returns exactly these values, in any order.
-func (s stage) finds(d secitem.Dict, want ...string) {
-	s.Helper()
-	items, err := s.CopyMatching(d)
-	if err != nil && !(len(want) == 0 && err == error(secitem.ErrItemNotFound)) {
-		s.Fatalf("finding %q: %v", want, err)
-	}
-	got := make([]string, 0, len(items))
-	for _, i := range items {
-		got = append(got, string(i.Data))
-	}
-	slices.Sort(got)
-	slices.Sort(want)
-	if !slices.Equal(got, want) {
-		s.Errorf("found %q, want %q", got, want)
-	}
-}
-
-// holds fails unless the keychains hold exactly these values.
+// holds fails unless the keychains hold exactly these values, readable or not.
 func (s stage) holds(dataProtection, login string) {
 	s.Helper()
 	c := s.mac.Contents()
-	for name, pair := range map[string][2]string{"data-protection": {values(c.DataProtection), dataProtection}, "login": {values(c.Login), login}} {
-		if pair[0] != pair[1] {
-			s.Errorf("the %s keychain holds %q, want %q", name, pair[0], pair[1])
-		}
+	if got := Values(c.DataProtection); got != dataProtection {
+		s.Errorf("the data-protection keychain holds %q, want %q", got, dataProtection)
 	}
-}
-
-func values(items []secitem.Item) string {
-	var out []string
-	for _, i := range items {
-		out = append(out, string(i.Data))
+	if got := Values(c.Login); got != login {
+		s.Errorf("the login keychain holds %q, want %q", got, login)
 	}
-	slices.Sort(out)
-	return strings.Join(out, " ")
 }
 
 // prompted fails unless so many prompts were shown.
@@ -173,4 +108,15 @@ func (s stage) prompted(n int) {
 	if got := s.mac.Prompts(); len(got) != n {
 		s.Errorf("%d prompts, want %d: %v", len(got), n, got)
 	}
+}
+
+// TestSuite: what every secitem.Mac must do.
+func TestSuite(t *testing.T) {
+	All(t, func(t testing.TB, groups ...string) secitem.Mac {
+		p := unentitled()
+		if groups != nil {
+			p.Entitlements = map[string]any{secitem.EntitlementAccessGroups: groups}
+		}
+		return New().Run(p)
+	})
 }

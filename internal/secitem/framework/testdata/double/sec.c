@@ -1,0 +1,618 @@
+/*
+ * A double of the functions of the Security framework that are used, for
+ * generic passwords. It calls nothing but CoreFoundation's public functions, so
+ * that the same source runs on the double in cf.c and on Apple's own
+ * CoreFoundation. What it answers comes from Apple's documentation and published
+ * source; it is no proof of what a Mac does.
+ *
+ * A query has to say which keychain it means. Prompts, trust and partitions are
+ * left to the emulator in Go; SecDoubleStatus gives any status instead.
+ */
+#define _GNU_SOURCE
+#include "cf.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+	errSecUnimplemented = -4,
+	errSecParam = -50,
+	errSecInteractionNotAllowed = -25308,
+	errSecDuplicateItem = -25299,
+	errSecItemNotFound = -25300,
+	errSecNoSuchAttr = -25303,
+	errSecNoSuchClass = -25306,
+	errSecNoDefaultKeychain = -25307,
+	errSecMissingEntitlement = -34018,
+	errSecCSUnsigned = -67062,
+};
+
+/* Constants: symbol, content, and what a value of that key may be. */
+enum kind { NOTHING, TEXT, BYTES, FLAG, WHEN, CLASS, ACCESSIBLE, SYNC, LIMIT, RETURN, VALUE, UI };
+#define CONSTANTS(X) \
+	X(kSecClass, "class", CLASS) X(kSecClassGenericPassword, "genp", NOTHING) X(kSecClassInternetPassword, "inet", NOTHING) \
+	X(kSecUseDataProtectionKeychain, "nleg", RETURN) X(kSecAttrAccessGroup, "agrp", TEXT) X(kSecAttrService, "svce", TEXT) \
+	X(kSecAttrAccount, "acct", TEXT) X(kSecAttrLabel, "labl", TEXT) X(kSecAttrDescription, "desc", TEXT) X(kSecAttrComment, "icmt", TEXT) \
+	X(kSecAttrGeneric, "gena", BYTES) X(kSecAttrSynchronizable, "sync", SYNC) X(kSecAttrSynchronizableAny, "syna", NOTHING) \
+	X(kSecAttrAccessible, "pdmn", ACCESSIBLE) X(kSecAttrCreationDate, "cdat", WHEN) X(kSecAttrModificationDate, "mdat", WHEN) \
+	X(kSecAttrAccessibleWhenUnlocked, "ak", NOTHING) X(kSecAttrAccessibleWhenUnlockedThisDeviceOnly, "aku", NOTHING) \
+	X(kSecAttrAccessibleAfterFirstUnlock, "ck", NOTHING) X(kSecAttrAccessibleAfterFirstUnlockThisDeviceOnly, "cku", NOTHING) \
+	X(kSecAttrAccessibleWhenPasscodeSetThisDeviceOnly, "akpu", NOTHING) X(kSecUseAuthenticationUI, "u_AuthUI", UI) \
+	X(kSecUseAuthenticationUIAllow, "u_AuthUIA", NOTHING) X(kSecUseAuthenticationUIFail, "u_AuthUIF", NOTHING) \
+	X(kSecUseAuthenticationUISkip, "u_AuthUIS", NOTHING) X(kSecMatchLimit, "m_Limit", LIMIT) X(kSecMatchLimitOne, "m_LimitOne", NOTHING) \
+	X(kSecMatchLimitAll, "m_LimitAll", NOTHING) X(kSecReturnAttributes, "r_Attributes", RETURN) X(kSecReturnData, "r_Data", RETURN) \
+	X(kSecReturnRef, "r_Ref", RETURN) X(kSecValueData, "v_Data", VALUE) X(kSecCodeInfoIdentifier, "identifier", NOTHING) \
+	X(kSecCodeInfoTeamIdentifier, "teamid", NOTHING) X(kSecCodeInfoUnique, "unique", NOTHING) X(kSecCodeInfoFlags, "flags", NOTHING) \
+	X(kSecCodeInfoStatus, "status", NOTHING)
+#define DECLARE(symbol, content, kind) CFStringRef symbol;
+CONSTANTS(DECLARE)
+#define ENTRY(symbol, content, kind) {&symbol, content, kind},
+static const struct constant { CFStringRef *symbol; const char *content; enum kind kind; } constants[] = {CONSTANTS(ENTRY)};
+enum { CONSTANT_COUNT = sizeof constants / sizeof *constants };
+
+/* The double of CoreFoundation is told that its caller is this one, so that it
+ * neither counts nor fails these calls. Apple's own does not know the names. */
+__attribute__((weak)) void CFDoubleEnter(void);
+__attribute__((weak)) void CFDoubleLeave(void);
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static CFMutableArrayRef items[2]; /* of the login keychain, of the other one */
+static CFMutableDictionaryRef entitlements;
+static CFTypeRef answer, information;
+static CFStringRef groups_name, token_group;
+static OSStatus forced;
+static long forced_in;
+static int locked, is_unsigned, no_keychain, csops_fails, asking = 1;
+static uint32_t csops_status, session_bits, keychain_bits;
+
+static void enter(void) {
+	if (CFDoubleEnter)
+		CFDoubleEnter();
+	pthread_mutex_lock(&lock);
+}
+static void leave(int *unused) {
+	(void)unused;
+	pthread_mutex_unlock(&lock);
+	if (CFDoubleLeave)
+		CFDoubleLeave();
+}
+#define ENTER int guard __attribute__((cleanup(leave), unused)) = (enter(), 0)
+
+static CFStringRef text(const char *s) { return CFStringCreateWithBytes(NULL, (const uint8_t *)s, strlen(s), kCFStringEncodingUTF8, 0); }
+static CFMutableDictionaryRef dictionary(void) { return CFDictionaryCreateMutable(NULL, 0, &kCFTypeDictionaryKeyCallBacks, &kCFTypeDictionaryValueCallBacks); }
+static CFMutableArrayRef array(void) { return CFArrayCreateMutable(NULL, 0, &kCFTypeArrayCallBacks); }
+static void replace(CFTypeRef *at, CFTypeRef with) {
+	if (with)
+		CFRetain(with);
+	if (*at)
+		CFRelease(*at);
+	*at = with;
+}
+
+/* set puts a value of which the caller gives up its reference. */
+static void set(CFMutableDictionaryRef d, CFStringRef key, CFTypeRef value) {
+	CFDictionarySetValue(d, key, value);
+	CFRelease(value);
+}
+
+__attribute__((constructor)) static void begin(void) {
+	ENTER;
+	for (int i = 0; i < CONSTANT_COUNT; i++)
+		*constants[i].symbol = text(constants[i].content);
+	items[0] = array();
+	items[1] = array();
+	entitlements = dictionary();
+	groups_name = text("keychain-access-groups");
+	token_group = text("com.apple.token");
+}
+
+/* What a test sets. */
+
+void SecDoubleReset(void) {
+	ENTER;
+	for (int i = 0; i < 2; i++) {
+		CFRelease(items[i]);
+		items[i] = array();
+	}
+	CFRelease(entitlements);
+	entitlements = dictionary();
+	replace(&answer, NULL);
+	replace(&information, NULL);
+	forced_in = locked = is_unsigned = no_keychain = csops_fails = 0;
+	asking = 1;
+}
+void SecDoubleEntitle(CFStringRef name, CFTypeRef value) { ENTER; CFDictionarySetValue(entitlements, name, value); }
+/* The nth call of a SecItem function or of SecTaskCopyValueForEntitlement from
+ * now gives this status. */
+void SecDoubleStatus(long nth, OSStatus status) { ENTER; forced_in = nth; forced = status; }
+/* All searches find this, with success. */
+void SecDoubleAnswer(CFTypeRef v) { ENTER; replace(&answer, v); }
+void SecDoubleInformation(CFTypeRef v) { ENTER; replace(&information, v); }
+void SecDoubleLock(int on) { ENTER; locked = on; }
+void SecDoubleUnsigned(int on) { ENTER; is_unsigned = on; }
+void SecDoubleKernel(uint32_t status, int fail) { ENTER; csops_status = status; csops_fails = fail; }
+void SecDoubleSession(uint32_t session, uint32_t keychain, int none) { ENTER; session_bits = session; keychain_bits = keychain; no_keychain = none; }
+
+static int force(OSStatus *status) {
+	if (forced_in == 0 || --forced_in > 0)
+		return 0;
+	*status = forced;
+	return 1;
+}
+
+/* Queries. */
+
+static int is_true(CFTypeRef v) { return v != NULL && v == kCFBooleanTrue; }
+static int asks(CFDictionaryRef q, CFStringRef key) { return is_true(CFDictionaryGetValue(q, key)); }
+static int is_a(CFTypeRef v, CFTypeID type) { return CFGetTypeID(v) == type; }
+
+static int64_t number(CFTypeRef v) {
+	int64_t n = 0;
+	if (is_a(v, CFBooleanGetTypeID()))
+		return CFBooleanGetValue(v);
+	CFNumberGetValue(v, kCFNumberSInt64Type, &n);
+	return n;
+}
+static int is_number(CFTypeRef v) { return is_a(v, CFBooleanGetTypeID()) || is_a(v, CFNumberGetTypeID()); }
+
+static const struct constant *constant_of(CFTypeRef key) {
+	for (int i = 0; i < CONSTANT_COUNT; i++)
+		if (CFEqual(*constants[i].symbol, key))
+			return &constants[i];
+	return NULL;
+}
+static int is_accessible(CFTypeRef v) {
+	const struct constant *c = constant_of(v);
+	return c != NULL && (c->content[1] == 'k' && (c->content[0] == 'a' || c->content[0] == 'c'));
+}
+
+enum call { ADD, COPY, CHANGE, CHANGES };
+
+static OSStatus check_value(enum call call, const struct constant *c, CFTypeRef v) {
+	int right = 1;
+	switch (c->kind) {
+	case TEXT: right = is_a(v, CFStringGetTypeID()); break;
+	case BYTES:
+	case VALUE: right = is_a(v, CFDataGetTypeID()); break;
+	case WHEN: right = is_a(v, CFDateGetTypeID()); break;
+	case RETURN: right = is_a(v, CFBooleanGetTypeID()); break;
+	case FLAG: right = is_number(v); break;
+	case ACCESSIBLE: right = is_a(v, CFStringGetTypeID()) && is_accessible(v); break;
+	case SYNC: right = is_number(v) || ((call == COPY || call == CHANGE) && CFEqual(v, kSecAttrSynchronizableAny)); break;
+	case LIMIT: right = is_number(v) ? number(v) >= 0 : CFEqual(v, kSecMatchLimitAll) || CFEqual(v, kSecMatchLimitOne); break;
+	case UI: right = call == COPY ? constant_of(v) != NULL : !CFEqual(v, kSecUseAuthenticationUISkip); break;
+	case CLASS: break;
+	case NOTHING: right = 0; break;
+	}
+	return right ? 0 : errSecParam;
+}
+
+static OSStatus check_class(CFDictionaryRef q) {
+	CFTypeRef class = CFDictionaryGetValue(q, kSecClass);
+	if (class == NULL || !is_a(class, CFStringGetTypeID()))
+		return errSecParam;
+	if (CFEqual(class, kSecClassGenericPassword))
+		return 0;
+	return CFEqual(class, kSecClassInternetPassword) ? errSecUnimplemented : errSecNoSuchClass;
+}
+
+/* each calls f for every entry until it gives a status. */
+static OSStatus each(CFDictionaryRef d, OSStatus (*f)(enum call, CFTypeRef, CFTypeRef), enum call call) {
+	CFIndex n = CFDictionaryGetCount(d);
+	CFTypeRef keys[n + 1], values[n + 1];
+	CFDictionaryGetKeysAndValues(d, keys, values);
+	for (CFIndex i = 0; i < n; i++) {
+		OSStatus status = f(call, keys[i], values[i]);
+		if (status != 0)
+			return status;
+	}
+	return 0;
+}
+
+static OSStatus check_entry(enum call call, CFTypeRef key, CFTypeRef v) {
+	if (!is_a(key, CFStringGetTypeID()))
+		return errSecParam;
+	const struct constant *c = constant_of(key);
+	if (c == NULL || c->kind == NOTHING)
+		return CFStringGetLength(key) == 4 ? errSecNoSuchAttr : errSecParam;
+	if (call == CHANGES && (c->kind == CLASS || c->kind == RETURN || c->kind == LIMIT))
+		return errSecNoSuchAttr;
+	/* Other calls drop these keys before they look. */
+	if ((call == CHANGE && (c->kind == RETURN || c->kind == LIMIT || c->kind == VALUE)) || (call == ADD && c->kind == LIMIT) || (call == COPY && c->kind == VALUE))
+		return 0;
+	return check_value(call, c, v);
+}
+
+static OSStatus check_query(enum call call, CFDictionaryRef q) {
+	OSStatus status = call == CHANGES ? 0 : check_class(q);
+	return status != 0 ? status : each(q, check_entry, call);
+}
+
+static CFTypeRef groups(void) {
+	CFTypeRef list = CFDictionaryGetValue(entitlements, groups_name);
+	return list != NULL && is_a(list, CFArrayGetTypeID()) && CFArrayGetCount(list) > 0 ? list : NULL;
+}
+
+static int in(CFTypeRef list, CFTypeRef v) {
+	for (CFIndex i = 0; list != NULL && i < CFArrayGetCount(list); i++)
+		if (CFEqual(CFArrayGetValueAtIndex(list, i), v))
+			return 1;
+	return 0;
+}
+
+/* entitled checks the group that a dictionary names. A group that is no text is
+ * left to check_query. */
+static OSStatus entitled(enum call call, CFDictionaryRef d) {
+	CFTypeRef group = CFDictionaryGetValue(d, kSecAttrAccessGroup);
+	if (group == NULL || !is_a(group, CFStringGetTypeID()) || in(groups(), group) || (call == COPY && CFEqual(group, token_group)))
+		return 0;
+	return errSecMissingEntitlement;
+}
+
+static int is_attribute(CFTypeRef key) {
+	const struct constant *c = constant_of(key);
+	return c != NULL && ((c->kind >= TEXT && c->kind <= WHEN) || c->kind == ACCESSIBLE || c->kind == SYNC);
+}
+static int is_dropped(CFTypeRef key) {
+	return CFEqual(key, kSecAttrAccessGroup) || CFEqual(key, kSecAttrAccessible) || CFEqual(key, kSecAttrSynchronizable);
+}
+
+static int equal(CFTypeRef a, CFTypeRef b) {
+	if (a == NULL)
+		return 0;
+	return is_number(a) && is_number(b) ? number(a) == number(b) : CFEqual(a, b);
+}
+
+/* matches says whether an item has all attributes of a query. */
+static int matches(int dp, CFDictionaryRef item, CFDictionaryRef q) {
+	CFIndex n = CFDictionaryGetCount(q);
+	CFTypeRef keys[n + 1], values[n + 1], sync = CFDictionaryGetValue(q, kSecAttrSynchronizable);
+	CFDictionaryGetKeysAndValues(q, keys, values);
+	if (dp && sync == NULL && number(CFDictionaryGetValue(item, kSecAttrSynchronizable)) != 0)
+		return 0;
+	for (CFIndex i = 0; i < n; i++) {
+		if (!is_attribute(keys[i]) || (!dp && is_dropped(keys[i])) || CFEqual(values[i], kSecAttrSynchronizableAny))
+			continue;
+		if (!equal(CFDictionaryGetValue(item, keys[i]), values[i]))
+			return 0;
+	}
+	return !dp || in(groups(), CFDictionaryGetValue(item, kSecAttrAccessGroup));
+}
+
+static int same_key(int dp, CFDictionaryRef a, CFDictionaryRef b) {
+	const CFStringRef keys[] = {kSecAttrService, kSecAttrAccount, kSecAttrAccessGroup, kSecAttrSynchronizable};
+	for (int i = 0; i < (dp ? 4 : 2); i++)
+		if (!equal(CFDictionaryGetValue(a, keys[i]), CFDictionaryGetValue(b, keys[i])))
+			return 0;
+	return 1;
+}
+
+/* find returns the place of the next match, and -1 if there is none. */
+static CFIndex find(int dp, CFDictionaryRef q, CFIndex from) {
+	for (CFIndex i = from; i < CFArrayGetCount(items[dp]); i++)
+		if (matches(dp, CFArrayGetValueAtIndex(items[dp], i), q))
+			return i;
+	return -1;
+}
+
+/* limit returns how many items a query means; -1 is all. */
+static int64_t limit(CFDictionaryRef q) {
+	CFTypeRef v = CFDictionaryGetValue(q, kSecMatchLimit);
+	if (v == NULL)
+		return 1;
+	if (is_number(v))
+		return number(v);
+	return CFEqual(v, kSecMatchLimitAll) ? -1 : 1;
+}
+
+static CFDateRef now(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_REALTIME, &t);
+	return CFDateCreate(NULL, (double)(t.tv_sec - 978307200) + t.tv_nsec / 1e9);
+}
+
+/* copy_entries puts attributes and value into an item. */
+static void copy_entries(int dp, CFMutableDictionaryRef item, CFDictionaryRef from) {
+	CFIndex n = CFDictionaryGetCount(from);
+	CFTypeRef keys[n + 1], values[n + 1];
+	CFDictionaryGetKeysAndValues(from, keys, values);
+	for (CFIndex i = 0; i < n; i++)
+		if ((is_attribute(keys[i]) && (dp || !is_dropped(keys[i]))) || CFEqual(keys[i], kSecValueData))
+			CFDictionarySetValue(item, keys[i], values[i]);
+}
+
+static CFMutableDictionaryRef new_item(int dp, CFDictionaryRef from) {
+	CFMutableDictionaryRef item = dictionary();
+	set(item, kSecAttrService, text(""));
+	set(item, kSecAttrAccount, text(""));
+	set(item, kSecAttrCreationDate, now());
+	set(item, kSecAttrModificationDate, now());
+	if (dp) {
+		int64_t zero = 0;
+		set(item, kSecAttrSynchronizable, CFNumberCreate(NULL, kCFNumberSInt64Type, &zero));
+		CFDictionarySetValue(item, kSecAttrAccessible, kSecAttrAccessibleWhenUnlocked);
+		CFDictionarySetValue(item, kSecAttrAccessGroup, CFArrayGetValueAtIndex(groups(), 0));
+	}
+	copy_entries(dp, item, from);
+	if (!dp && CFDictionaryGetValue(item, kSecAttrLabel) == NULL)
+		CFDictionarySetValue(item, kSecAttrLabel, CFDictionaryGetValue(item, kSecAttrService));
+	return item;
+}
+
+/* which says which keychain a query means. */
+static OSStatus which(CFDictionaryRef q, int *dp) {
+	CFTypeRef flag = q == NULL ? NULL : CFDictionaryGetValue(q, kSecUseDataProtectionKeychain);
+	if (q == NULL)
+		return errSecParam;
+	if (flag == NULL)
+		return CFDictionaryGetValue(q, kSecClass) == NULL ? errSecParam : errSecUnimplemented;
+	*dp = is_true(flag);
+	return 0;
+}
+
+/* The login keychain looks at less. */
+static OSStatus check_login(CFDictionaryRef q) {
+	CFTypeRef service = CFDictionaryGetValue(q, kSecAttrService), class = CFDictionaryGetValue(q, kSecClass), most = CFDictionaryGetValue(q, kSecMatchLimit);
+	if (class == NULL || !CFEqual(class, kSecClassGenericPassword))
+		return errSecParam;
+	if (most != NULL && is_number(most) && number(most) < 0)
+		return errSecParam;
+	return service == NULL || is_a(service, CFStringGetTypeID()) ? 0 : errSecParam;
+}
+
+static OSStatus check_add(int dp, CFDictionaryRef attributes) {
+	OSStatus status;
+	if (!dp)
+		return check_login(attributes);
+	if (groups() == NULL)
+		return errSecMissingEntitlement;
+	if ((status = check_query(ADD, attributes)) != 0 || (status = entitled(ADD, attributes)) != 0)
+		return status;
+	return locked ? errSecInteractionNotAllowed : 0;
+}
+
+OSStatus SecItemAdd(CFDictionaryRef attributes, CFTypeRef *result) {
+	ENTER;
+	OSStatus status;
+	int dp;
+	if (result != NULL)
+		*result = NULL;
+	if (force(&status) || (status = which(attributes, &dp)) != 0 || (status = check_add(dp, attributes)) != 0)
+		return status;
+	if (result != NULL)
+		return errSecUnimplemented;
+	CFMutableDictionaryRef item = new_item(dp, attributes);
+	for (CFIndex i = 0; i < CFArrayGetCount(items[dp]); i++)
+		if (same_key(dp, item, CFArrayGetValueAtIndex(items[dp], i)))
+			status = errSecDuplicateItem;
+	if (status == 0)
+		CFArrayAppendValue(items[dp], item);
+	CFRelease(item);
+	return status;
+}
+
+/* found makes what a query asks of an item, or NULL if it asks for nothing. */
+static CFTypeRef found(CFDictionaryRef item, CFDictionaryRef q) {
+	CFTypeRef value = CFDictionaryGetValue(item, kSecValueData);
+	int with_value = asks(q, kSecReturnData);
+	if (!asks(q, kSecReturnAttributes)) {
+		if (!with_value)
+			return NULL;
+		return value != NULL ? CFRetain(value) : CFDataCreate(NULL, (const uint8_t *)"", 0);
+	}
+	CFMutableDictionaryRef out = CFDictionaryCreateMutableCopy(NULL, 0, item);
+	if (!with_value)
+		CFDictionaryRemoveValue(out, kSecValueData);
+	return out;
+}
+
+static OSStatus check_copy(int dp, CFDictionaryRef q) {
+	OSStatus status;
+	if (!dp)
+		return limit(q) < 0 && asks(q, kSecReturnData) ? errSecParam : check_login(q);
+	if ((status = check_class(q)) != 0 || (status = entitled(COPY, q)) != 0)
+		return status;
+	return check_query(COPY, q);
+}
+
+static OSStatus search(int dp, CFDictionaryRef q, CFTypeRef *result) {
+	CFMutableArrayRef all = array();
+	int64_t most = limit(q), count = 0;
+	for (CFIndex i = find(dp, q, 0); i >= 0 && (most < 0 || count < most); i = find(dp, q, i + 1), count++) {
+		CFTypeRef one = found(CFArrayGetValueAtIndex(items[dp], i), q);
+		if (one != NULL) {
+			CFArrayAppendValue(all, one);
+			CFRelease(one);
+		}
+	}
+	if (count == 0 || CFArrayGetCount(all) == 0) {
+		CFRelease(all);
+		return count == 0 ? errSecItemNotFound : 0;
+	}
+	if (dp && locked) {
+		CFRelease(all);
+		return errSecInteractionNotAllowed;
+	}
+	*result = most == 1 ? CFRetain(CFArrayGetValueAtIndex(all, 0)) : CFRetain(all);
+	CFRelease(all);
+	return 0;
+}
+
+OSStatus SecItemCopyMatching(CFDictionaryRef query, CFTypeRef *result) {
+	ENTER;
+	OSStatus status;
+	int dp;
+	CFTypeRef own = NULL;
+	if (force(&status) || (status = which(query, &dp)) != 0)
+		return status;
+	if (answer != NULL) {
+		*result = answer == kCFNull ? NULL : CFRetain(answer);
+		return 0;
+	}
+	status = check_copy(dp, query);
+	if (status == 0)
+		status = search(dp, query, &own);
+	if (result != NULL)
+		*result = own;
+	else if (own != NULL)
+		CFRelease(own);
+	return status;
+}
+
+static OSStatus check_change(int dp, CFDictionaryRef q) {
+	OSStatus status;
+	if (!dp)
+		return check_login(q);
+	if (groups() == NULL)
+		return errSecMissingEntitlement;
+	if ((status = entitled(CHANGE, q)) != 0)
+		return status;
+	return check_query(CHANGE, q);
+}
+
+static OSStatus check_changes(int dp, CFDictionaryRef changes) {
+	CFTypeRef value = CFDictionaryGetValue(changes, kSecValueData);
+	OSStatus status;
+	if (!dp)
+		return value == NULL || is_a(value, CFDataGetTypeID()) ? 0 : errSecParam;
+	return (status = check_query(CHANGES, changes)) != 0 ? status : entitled(CHANGES, changes);
+}
+
+/* most is how many items a change is about: the login keychain heeds a limit. */
+static int64_t most(int dp, CFDictionaryRef q) { return dp ? -1 : limit(q); }
+
+static int is_duplicated(int dp, CFArrayRef list) {
+	for (CFIndex i = 0; i < CFArrayGetCount(list); i++)
+		for (CFIndex j = 0; j < i; j++)
+			if (same_key(dp, CFArrayGetValueAtIndex(list, i), CFArrayGetValueAtIndex(list, j)))
+				return 1;
+	return 0;
+}
+
+OSStatus SecItemUpdate(CFDictionaryRef query, CFDictionaryRef changes) {
+	ENTER;
+	OSStatus status;
+	int dp;
+	if (force(&status) || (status = which(query, &dp)) != 0)
+		return status;
+	if (changes == NULL)
+		return errSecParam;
+	if ((status = check_change(dp, query)) != 0 || (status = check_changes(dp, changes)) != 0)
+		return status;
+	CFMutableArrayRef next = array();
+	int64_t left = most(dp, query), changed = 0;
+	for (CFIndex i = 0; i < CFArrayGetCount(items[dp]); i++) {
+		CFDictionaryRef before = CFArrayGetValueAtIndex(items[dp], i);
+		if (changed == left || !matches(dp, before, query)) {
+			CFArrayAppendValue(next, before);
+			continue;
+		}
+		CFMutableDictionaryRef after = CFDictionaryCreateMutableCopy(NULL, 0, before);
+		copy_entries(dp, after, changes);
+		set(after, kSecAttrModificationDate, now());
+		CFArrayAppendValue(next, after);
+		CFRelease(after);
+		changed++;
+	}
+	if (changed == 0)
+		status = errSecItemNotFound;
+	else if (dp && locked)
+		status = errSecInteractionNotAllowed;
+	else if (is_duplicated(dp, next))
+		status = errSecDuplicateItem;
+	if (status != 0) {
+		CFRelease(next);
+		return status;
+	}
+	CFRelease(items[dp]);
+	items[dp] = next;
+	return 0;
+}
+
+OSStatus SecItemDelete(CFDictionaryRef query) {
+	ENTER;
+	OSStatus status;
+	int dp;
+	if (force(&status) || (status = which(query, &dp)) != 0 || (status = check_change(dp, query)) != 0)
+		return status;
+	int64_t left = most(dp, query), gone = 0;
+	for (CFIndex i = find(dp, query, 0); i >= 0 && gone != left; i = find(dp, query, i), gone++)
+		CFArrayRemoveValueAtIndex(items[dp], i);
+	return gone == 0 ? errSecItemNotFound : 0;
+}
+
+/* The calling program. */
+
+CFTypeRef SecTaskCreateFromSelf(CFAllocatorRef a) { (void)a; ENTER; return text("task"); }
+
+CFTypeRef SecTaskCopyValueForEntitlement(CFTypeRef task, CFStringRef name, CFErrorRef *error) {
+	ENTER;
+	OSStatus status;
+	if (force(&status)) {
+		CFStringRef domain = text("NSOSStatusErrorDomain");
+		*error = CFErrorCreate(NULL, domain, status, NULL);
+		CFRelease(domain);
+		return NULL;
+	}
+	CFTypeRef value = is_a(task, CFStringGetTypeID()) ? CFDictionaryGetValue(entitlements, name) : NULL;
+	return value == NULL ? NULL : CFRetain(value);
+}
+
+OSStatus SecCodeCopySelf(uint32_t flags, CFTypeRef *code) { ENTER; *code = flags == 0 ? text("code") : NULL; return flags == 0 ? 0 : errSecParam; }
+
+OSStatus SecCodeCopySigningInformation(CFTypeRef code, uint32_t flags, CFDictionaryRef *out) {
+	ENTER;
+	int64_t runtime = 0x10000, status = 0x1;
+	if (is_unsigned)
+		return errSecCSUnsigned;
+	if (flags != (1 << 1 | 1 << 3) || !is_a(code, CFStringGetTypeID()))
+		return errSecParam;
+	if (information != NULL) {
+		*out = information == kCFNull ? NULL : CFRetain(information);
+		return 0;
+	}
+	CFMutableDictionaryRef d = dictionary();
+	set(d, kSecCodeInfoIdentifier, text("com.example.app"));
+	set(d, kSecCodeInfoTeamIdentifier, text("TEAM000001"));
+	set(d, kSecCodeInfoUnique, CFDataCreate(NULL, (const uint8_t *)"0123456789abcdefghij", 20));
+	set(d, kSecCodeInfoFlags, CFNumberCreate(NULL, kCFNumberSInt64Type, &runtime));
+	set(d, kSecCodeInfoStatus, CFNumberCreate(NULL, kCFNumberSInt64Type, &status));
+	*out = d;
+	return 0;
+}
+
+int csops(int32_t pid, unsigned int operation, void *to, unsigned long size) {
+	(void)pid;
+	if (csops_fails || operation != 0 || size != sizeof csops_status)
+		return -1;
+	memcpy(to, &csops_status, sizeof csops_status);
+	return 0;
+}
+
+/* The session. */
+
+OSStatus SessionGetInfo(uint32_t session, uint32_t *id, uint32_t *attributes) {
+	if (session != (uint32_t)-1)
+		return errSecParam;
+	*id = 100000;
+	*attributes = session_bits;
+	return 0;
+}
+OSStatus SecKeychainSetUserInteractionAllowed(Boolean allowed) { asking = allowed; return 0; }
+OSStatus SecKeychainGetUserInteractionAllowed(Boolean *allowed) { *allowed = asking; return 0; }
+OSStatus SecKeychainCopyDefault(CFTypeRef *keychain) {
+	ENTER;
+	*keychain = no_keychain ? NULL : text("login.keychain-db");
+	return no_keychain ? errSecNoDefaultKeychain : 0;
+}
+OSStatus SecKeychainGetStatus(CFTypeRef keychain, uint32_t *status) { ENTER; *status = keychain_bits; return is_a(keychain, CFStringGetTypeID()) ? 0 : errSecParam; }
+OSStatus SecKeychainGetPath(CFTypeRef keychain, uint32_t *length, char *path) {
+	ENTER;
+	static const char file[] = "/Users/person/Library/Keychains/login.keychain-db";
+	if (*length < sizeof file || !is_a(keychain, CFStringGetTypeID()))
+		return errSecParam;
+	memcpy(path, file, sizeof file);
+	*length = sizeof file - 1;
+	return 0;
+}
