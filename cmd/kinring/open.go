@@ -144,7 +144,7 @@ func (a *app) vaultOptions() (vault.Options, error) {
 		return vault.Options{}, err
 	}
 	o := vault.Options{Path: path, Keys: []vault.KeySource{vault.Held(), vault.KeyInKeyring(systemKeyring())}}
-	files := a.keyFiles(path)
+	files := append(a.handed.sources(), a.keyFiles(path)...)
 	if len(files) == 0 && a.mayAsk() {
 		files = append(files, askPassphrase)
 	}

@@ -48,8 +48,14 @@ func TestScripts(t *testing.T)        { runScripts(t, "script") }
 func TestCodexScripts(t *testing.T)   { runScripts(t, "codex") }
 func TestTracingScripts(t *testing.T) { runScripts(t, "tracing") }
 
-func runScripts(t *testing.T, folder string) {
-	testscript.Run(t, scriptParams(t, folder))
+func runScripts(t *testing.T, folder string, variables ...string) {
+	p := scriptParams(t, folder)
+	setup := p.Setup
+	p.Setup = func(e *testscript.Env) error {
+		e.Vars = append(e.Vars, variables...)
+		return setup(e)
+	}
+	testscript.Run(t, p)
 }
 
 func scriptParams(t *testing.T, folder string) testscript.Params {
