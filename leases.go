@@ -24,6 +24,9 @@ func (l leases) Hold(ctx context.Context, key store.Key) (coexist.Lease, error) 
 	case err != nil:
 		return nil, err
 	}
+	if l, ok, err := brokered(ctx, opened, key); ok {
+		return l, err
+	}
 	info := opened.Info()
 	if !info.Capabilities.Persistent {
 		return noLease{}, nil
@@ -32,7 +35,11 @@ func (l leases) Hold(ctx context.Context, key store.Key) (coexist.Lease, error) 
 	if d, ok := opened.(lockDirer); ok {
 		dir = d.LockDir()
 	}
-	return lease.Leases{Dir: dir, Store: info.Kind + " " + info.ID}.Hold(ctx, key)
+	held, err := lease.Leases{Dir: dir, Store: info.Kind + " " + info.ID}.Hold(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return proxied(ctx, held), nil
 }
 
 type noLease struct{}

@@ -32,6 +32,10 @@ type settings struct {
 	notify      func(Notice)
 	stateDir    string
 	switchStore bool
+	memory      *memory
+	optional    bool
+	progress    func(Progress)
+	broker      brokerage
 }
 
 // WithStore makes a ring use this driver's store.

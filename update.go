@@ -66,6 +66,7 @@ func (r *Ring) UpdateKey(ctx context.Context, key store.Key, f func(ctx context.
 		}
 		return store.NewValue(next), false, err
 	})
+	r.keptInMemory(ctx, key, err)
 	r.changes.tell(key)
 	return valueOf(reading), err
 }
@@ -101,9 +102,15 @@ func (r *Ring) Rejected(ctx context.Context, name string, refused Value) (Value,
 	if err != nil {
 		return Value{}, store.At(err, "rejected", "", store.Key{})
 	}
+	return r.RejectedKey(ctx, key, refused.Revision)
+}
+
+// RejectedKey is Rejected for a key that is given by service and account, and the
+// revision of the value that was refused.
+func (r *Ring) RejectedKey(ctx context.Context, key store.Key, refused Revision) (Value, error) {
 	ctx, cancel := r.budgeted(ctx)
 	defer cancel()
-	reading, err := r.at(ctx).Rejected(ctx, key, refused.Revision)
+	reading, err := r.at(ctx).Rejected(ctx, key, refused)
 	if err != nil {
 		return Value{}, err
 	}

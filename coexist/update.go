@@ -55,6 +55,7 @@ func (u *Unsaved) Discard() error { return u.drop() }
 // at most once, so that no two programs of the family ever make something from
 // the same value. If the result cannot be written, the error is an *Unsaved.
 func (e *Engine) Update(ctx context.Context, key store.Key, change Change) (Reading, error) {
+	e.bulk(ctx)
 	var r Reading
 	err := e.do(ctx, "update", key, func(ctx context.Context) error {
 		if e.Traits(key).LegacyOnly || e.Leases == nil || e.Grace == nil {

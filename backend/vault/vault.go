@@ -244,6 +244,15 @@ func (vaultDriver) Kind() string { return kind }
 
 func (d vaultDriver) Capabilities() store.Capabilities { return capabilities(d.options.ReadOnly) }
 
+// StoreID returns the ID that the opened vault will have.
+func (d vaultDriver) StoreID() string {
+	path, err := resolve(d.options.Path)
+	if err != nil {
+		return ""
+	}
+	return path
+}
+
 func (d vaultDriver) Open(ctx context.Context, _ store.Family) (store.Store, error) {
 	options := d.options
 	path, err := resolve(options.Path)

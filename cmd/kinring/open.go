@@ -15,10 +15,21 @@ import (
 
 	_ "github.com/kinring/kinring/legacy/authjson"
 	_ "github.com/kinring/kinring/legacy/codexconfig"
+	_ "github.com/kinring/kinring/legacy/codexsecrets"
+	_ "github.com/kinring/kinring/legacy/file"
+	_ "github.com/kinring/kinring/legacy/gokeyring"
+	_ "github.com/kinring/kinring/legacy/keyring99"
+	_ "github.com/kinring/kinring/legacy/rustkeyring"
+	_ "github.com/kinring/kinring/legacy/secretitems"
 )
 
-// open opens the family's ring with the store that the environment names.
+// open opens the family's ring with the store that the environment names, through
+// the broker if there is one.
 func (a *app) open(ctx context.Context) (*kinring.Ring, error) {
+	return a.openFor(ctx, kinring.WithEnvironment())
+}
+
+func (a *app) openFor(ctx context.Context, more ...kinring.Option) (*kinring.Ring, error) {
 	p, err := a.profile.load()
 	if err != nil {
 		return nil, err
@@ -27,7 +38,7 @@ func (a *app) open(ctx context.Context) (*kinring.Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := []kinring.Option{kinring.WithStore(driver), kinring.WithNotices(a.tell), kinring.WithInteraction(a.interaction())}
+	options := append(more, kinring.WithStore(driver), kinring.WithNotices(a.tell), kinring.WithInteraction(a.interaction()))
 	if a.switchStore {
 		options = append(options, kinring.WithSwitchedStore())
 	}
@@ -93,6 +104,9 @@ func (a *app) driver(ctx context.Context, p kinring.Profile) (driver store.Drive
 		}
 	}
 	driver, err = a.driverOf(kind)
+	if why == byGroup && err == nil {
+		driver = unreached{driver}
+	}
 	return driver, why, err
 }
 
@@ -130,7 +144,7 @@ func (a *app) vaultOptions() (vault.Options, error) {
 		return vault.Options{}, err
 	}
 	o := vault.Options{Path: path, Keys: []vault.KeySource{vault.Held(), vault.KeyInKeyring(systemKeyring())}}
-	files := a.keyFiles(path)
+	files := append(a.handed.sources(), a.keyFiles(path)...)
 	if len(files) == 0 && a.mayAsk() {
 		files = append(files, askPassphrase)
 	}

@@ -25,6 +25,8 @@ type app struct {
 	timeout     time.Duration
 	switchStore bool
 	keychain    keychain.Options
+	// handed is what opens the vault of a broker that was unlocked; nil elsewhere.
+	handed *handed
 	// negative is set by a verb whose answer is no without anything being wrong.
 	negative bool
 }
@@ -40,8 +42,9 @@ get accepts.
 
 Environment: KINRING_FAMILY, KINRING_PROFILE, KINRING_STORE (auto, keychain,
 secret-service, vault, memory), KINRING_VAULT (vault file), KINRING_KEY_FILE,
-KINRING_PASSPHRASE_FILE, KINRING_TIMEOUT (such as 5s). CREDENTIALS_DIRECTORY/kinring,
-a credential of systemd's, opens the vault too: a key file's text or a passphrase.
+KINRING_PASSPHRASE_FILE, KINRING_TIMEOUT (such as 5s), KINRING_SOCK (the broker's
+socket, or exec:COMMAND). CREDENTIALS_DIRECTORY/kinring, a credential of
+systemd's, opens the vault too: a key file's text or a passphrase.
 
 Exit codes: 0 ok · 1 not found, negative answer · 2 usage, bad key or profile,
 too large · 3 locked, or a key is needed and nobody can be asked · 4 denied,
@@ -89,7 +92,7 @@ func (a *app) root() *cobra.Command {
 		a.initCommand(), a.getCommand(), a.setCommand(), a.deleteCommand(), a.listCommand(),
 		a.statusCommand(), a.updateCommand(), a.migrateCommand(), a.reconcileCommand(), a.rollbackCommand(),
 		a.pruneCommand(), a.watchCommand(), a.vaultCommand(), a.unlockCommand(), a.lockCommand(), a.execCommand(), a.preflightCommand(), a.entitlementsCommand(), a.wrapCommand(),
-		a.doctorCommand(), a.demoCommand(), a.versionCommand(),
+		a.serveCommand(), a.doctorCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	return root
 }

@@ -1,0 +1,108 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/kinring/kinring/broker/peer"
+	"github.com/kinring/kinring/broker/wire"
+	"github.com/kinring/kinring/store"
+)
+
+// Options say how a client connects.
+type Options struct {
+	// Family is the family that the client means; another one's broker is refused.
+	// Empty takes any.
+	Family string
+	// Name says who is calling, for the broker's log.
+	Name string
+	// Notify is called with each notification of the broker, one after the other.
+	// It must not call the broker. Nil drops them.
+	Notify func(method string, params []byte)
+	// Answer answers the broker's requests; nil knows none.
+	Answer func(ctx context.Context, method string, params []byte) (any, error)
+}
+
+// Dial connects to the broker at an address: the path of a socket, or
+// "exec:COMMAND". No broker there is ErrNoService.
+func Dial(ctx context.Context, address string, o Options) (*Conn, error) {
+	if err := store.FromContext(ctx); err != nil {
+		return nil, store.At(err, "connect", "broker", store.Key{})
+	}
+	nc, err := connect(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	return Greet(ctx, nc, o)
+}
+
+// Greet begins to use a connection to a broker that is there already. It closes it
+// if it fails.
+func Greet(ctx context.Context, nc net.Conn, o Options) (*Conn, error) {
+	c := newConn(nc, o)
+	if err := c.hello(ctx); err != nil {
+		_ = c.Close() // why it was no use is the answer
+		return nil, store.At(known(err), "connect", "broker", store.Key{})
+	}
+	if o.Notify != nil || o.Answer != nil {
+		go c.listen()
+	}
+	return c, nil
+}
+
+func (c *Conn) hello(ctx context.Context) error {
+	err := c.Call(ctx, wire.MethodHello, wire.Hello{Versions: []int{wire.Version}, Client: c.o.Name, Family: c.o.Family}, &c.welcome)
+	if err != nil {
+		return err
+	}
+	if nonce := c.welcome.Nonce; nonce != "" {
+		return c.Call(ctx, wire.MethodProve, wire.Prove{Nonce: nonce}, nil)
+	}
+	return nil
+}
+
+func connect(ctx context.Context, address string) (net.Conn, error) {
+	if command, ok := strings.CutPrefix(address, execPrefix); ok {
+		return start(command)
+	}
+	if err := CheckSocket(address); err != nil {
+		return nil, err
+	}
+	var d net.Dialer
+	nc, err := d.DialContext(ctx, "unix", address)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return nil, store.At(store.FromContext(ctx), "connect", "broker", store.Key{})
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, os.ErrNotExist):
+		return nil, noBroker(address)
+	default:
+		return nil, refused("the socket "+address+" cannot be connected to", "see that the broker runs", err)
+	}
+	if err := checkServer(nc, address); err != nil {
+		_ = nc.Close() // nothing was sent
+		return nil, err
+	}
+	return nc, nil
+}
+
+// checkServer refuses a server that another user runs, before anything is said to
+// it.
+func checkServer(nc net.Conn, address string) error {
+	p, err := peer.Of(nc)
+	if err != nil {
+		return refused("nobody can tell who serves "+address, "", err)
+	}
+	id := p.Identity()
+	if err := p.Close(); err != nil {
+		return refused("nobody can tell who serves "+address, "", err)
+	}
+	if id.UID != os.Getuid() {
+		return refused("another user's program serves "+address, "use a socket in a directory of your own", nil)
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package broker
+
+import (
+	"strconv"
+
+	"github.com/kinring/kinring/broker/wire"
+)
+
+// holding is something that a client has until it gives it back, or is gone.
+type holding interface{ release() }
+
+// holdings are a connection's, by the names that the client was given.
+type holdings struct {
+	held   map[string]holding
+	issued int
+}
+
+// hold makes something the client's, unless it has as many of this kind as it may.
+func (c *conn) hold(make func() holding, most int) (string, error) {
+	h := make()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	same := 0
+	for _, other := range c.held {
+		if kindOf(other) == kindOf(h) {
+			same++
+		}
+	}
+	if same >= most {
+		return "", wire.Refuse(wire.CodeBusy, "this connection has as many of these as it may", "give some back")
+	}
+	return c.keep(h), nil
+}
+
+// keep is hold without a limit. The caller has the connection's lock.
+func (c *conn) keep(h holding) string {
+	if c.held == nil {
+		c.held = map[string]holding{}
+	}
+	c.issued++
+	id := strconv.Itoa(c.issued)
+	c.held[id] = h
+	return id
+}
+
+func kindOf(h holding) string {
+	switch h.(type) {
+	case watching:
+		return "watch"
+	case *leased:
+		return "lease"
+	}
+	return "update"
+}
+
+// held returns what the client has under a name.
+func held[T holding](c *conn, id string) (T, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h, ok := c.held[id].(T)
+	if !ok {
+		return h, wire.Refuse(wire.CodeInvalidParams, "there is nothing of this name in this connection", "it may have ended")
+	}
+	return h, nil
+}
+
+// drop is held that takes it away.
+func drop[T holding](c *conn, id string) (T, error) {
+	h, err := held[T](c, id)
+	if err == nil {
+		c.mu.Lock()
+		if _, still := c.held[id]; !still {
+			err = wire.Refuse(wire.CodeInvalidParams, "there is nothing of this name in this connection", "it may have ended")
+		}
+		delete(c.held, id)
+		c.mu.Unlock()
+	}
+	return h, err
+}
+
+// busy reports whether the client has or waits for something, so that it may be
+// silent for as long as it likes.
+func (c *conn) busy() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.held) > 0 || len(c.calls) > 0 || c.asked.serving
+}
+
+// releaseHoldings takes everything from a client that is gone.
+func (c *conn) releaseHoldings() {
+	c.mu.Lock()
+	all := c.held
+	c.held = nil
+	c.mu.Unlock()
+	for _, h := range all {
+		h.release()
+	}
+}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package peer
+
+import "net"
+
+func of(*net.UnixConn) (Peer, error) { return nil, errNotUnix }
