@@ -246,10 +246,14 @@ func (e *Engine) deleteLegacy(ctx context.Context, d *deletion) {
 }
 
 // removeSeen deletes what a source showed, and what took its place before that
-// could be deleted. Each attempt is conditional on what was seen, so that one that
-// lands late removes nothing that an older build wrote meanwhile. What could not be
-// read is deleted whatever it is.
+// could be deleted: where there was nothing it looks again, because the marker says
+// so and would take for a new sign-in what came in between. Each attempt is
+// conditional on what was seen, so that one that lands late removes nothing that an
+// older build wrote meanwhile. What could not be read is deleted whatever it is.
 func (e *Engine) removeSeen(ctx context.Context, d *deletion, s sighting) {
+	if s.err == nil && s.passed == nil && !s.present {
+		s = e.look(ctx, s.source, d.key)
+	}
 	err := again(ctx, func() error {
 		switch {
 		case s.err != nil || s.passed != nil:

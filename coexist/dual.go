@@ -96,7 +96,7 @@ func (e *Engine) setLegacy(ctx context.Context, key store.Key, item store.Item, 
 	if err != nil {
 		return w, err
 	}
-	done := sighting{source: src, present: true, value: item.Value}
+	done := sighting{source: src, present: true, value: item.Value, wrote: true}
 	next, err := e.confirm(ctx, p, key, item, []sighting{done})
 	if err != nil {
 		e.notify(NoticeMirrorFailed, key, src.Name, err)

@@ -42,7 +42,7 @@ func (e *Engine) mirrorTo(ctx context.Context, p *printer, key store.Key, item s
 	if err != nil {
 		return s, store.At(err, "", s.source.Name, key)
 	}
-	s.value = item.Value
+	s.value, s.wrote = item.Value, true
 	return s, nil
 }
 
@@ -52,8 +52,12 @@ func (e *Engine) confirm(ctx context.Context, p *printer, key store.Key, item st
 	sources := inherit(p, item.Record, e.sources(key))
 	for i := range sources {
 		for _, s := range done {
-			if s.source.Name == sources[i].Source {
+			switch {
+			case s.source.Name != sources[i].Source:
+			case s.wrote: // so what was on its way there meets another revision
 				sources[i] = s.agreement(p, key)
+			default:
+				sources[i] = s.follow(p, key, sources[i])
 			}
 		}
 	}

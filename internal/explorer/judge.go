@@ -111,6 +111,13 @@ func (o *oracle) unsure(s *state, k int) bool {
 	return s.ops[k].class != resultOK && s.ops[k].class != resultFailed
 }
 
+// stray reports whether a part of a deletion may be on its way that removes from
+// legacy more than was deleted: it did not know what is there, or was out of reach
+// and could leave no marker that would tell it apart from a sign-out.
+func (o *oracle) stray(s *state, k int) bool {
+	return o.unsure(s, k) && (s.ops[k].update&blind != 0 || !o.ops[k].reach)
+}
+
 // unknown reports whether an operation left something on its way, as far as it
 // could tell itself.
 func (o *oracle) unknown(s *state, k int) bool {
@@ -202,15 +209,11 @@ func (o *oracle) excused(s *state, w int) bool {
 			}
 		case opGet, opMigrate, opRejected, opReconcile:
 			// What a later version's sign-out noted cannot be read either.
-			if older && o.propagates && o.ops[k].later {
-				return true
-			}
-		case opPrune:
-			if o.propagates { // what it removes looks like a sign-out to who reads meanwhile
+			if older && o.propagates && o.ops[k].later && st.update&stored != 0 {
 				return true
 			}
 		case opTakeLegacy, opTakeShared:
-			if since || late || older && !o.adopts {
+			if since || older && !o.adopts {
 				return true
 			}
 		}
@@ -220,10 +223,10 @@ func (o *oracle) excused(s *state, w int) bool {
 
 // defenceless reports whether what w wrote can be undone by a deletion that is
 // still on its way: a foreign write in an emulated store, which knows no fence; and
-// any, by a deletion that did not know what it deletes from legacy, where legacy is
-// the store or what vanishes from there counts as a sign-out.
+// any, by a stray deletion, where legacy is the store or what vanishes from there
+// counts as a sign-out.
 func (o *oracle) defenceless(s *state, k, w int) bool {
-	return (o.propagates || o.absent) && s.ops[k].update&blind != 0 || o.emulated && o.ops[w].kind == opForeign
+	return (o.propagates || o.absent) && o.stray(s, k) || o.emulated && o.ops[w].kind == opForeign
 }
 
 // judgeDelete judges that what a Delete says it has deleted is gone.
@@ -342,9 +345,7 @@ func (o *oracle) removed(s *state, w int) bool {
 		case s.ops[k].phase == idle || s.ops[k].class == resultFailed:
 		case kind == opOlderDelete && o.ops[k].source == o.ops[w].source && since:
 			return true
-		case kind == opDelete && (since || s.ops[k].update&blind != 0 && o.unsure(s, k)):
-			// The older build cannot fence off a deletion that is still on its way and
-			// that did not know what it deletes.
+		case kind == opDelete && (since || o.stray(s, k)):
 			return true
 		case kind == opPrune && since, kind == opTakeShared:
 			return true

@@ -252,10 +252,10 @@ func (o *oracle) madeFrom(s *state, gives valueID, w int, was valueID) bool {
 }
 
 // overruled reports whether somebody set or deleted the key in the shared store
-// who began after w had ended.
+// who had not ended when w began, so that w may count as the one before.
 func (o *oracle) overruled(s *state, w int) bool {
 	for k := range s.ops {
-		if kind := o.ops[k].kind; (kind == opDelete || kind == opSet) && s.ops[k].update&stored != 0 && s.ops[k].before&(1<<w) != 0 {
+		if kind := o.ops[k].kind; (kind == opDelete || kind == opSet) && s.ops[k].update&stored != 0 && s.ops[w].before&(1<<k) == 0 {
 			return true
 		}
 	}
@@ -423,14 +423,13 @@ func (o *oracle) signedOutSince(s *state, origin int) bool {
 		}
 		since := s.ops[origin].before&(1<<k) == 0
 		switch o.ops[k].kind {
-		case opOlderDelete, opPrune, opTakeShared:
+		case opOlderDelete, opTakeShared: // taking a shared marker deletes what is left
 			if since {
 				return true
 			}
 		case opDelete:
-			// A Delete that got no further than legacy looks the same from outside,
-			// whenever its part there lands.
-			if s.ops[k].class != resultFailed && (since || s.ops[k].class != resultOK) {
+			// A Delete that got no further than legacy looks the same from outside.
+			if s.ops[k].class != resultFailed && (since || o.stray(s, k)) {
 				return true
 			}
 		}
