@@ -58,7 +58,7 @@ func TestRealCoreFoundation(t *testing.T) {
 }
 
 // onReal are the tests that do not count objects.
-const onReal = "^(TestSuite|TestStore|TestStatuses|TestLocked|TestWrongAnswers|TestWrongQueries|TestEntitlement|TestIdentity|TestSession|TestNewerSystem|TestAppleSays|TestHeap|TestSame|FuzzAnswers|FuzzQueries|FuzzSame)$"
+const onReal = "^(TestSuite|TestStore|TestLegacySource|TestStatuses|TestLocked|TestWrongAnswers|TestWrongQueries|TestEntitlement|TestIdentity|TestSession|TestNewerSystem|TestAppleSays|TestHeap|TestSame|FuzzAnswers|FuzzQueries|FuzzSame)$"
 
 // passed fails unless each of those tests ran and passed.
 func passed(t *testing.T, out string) {

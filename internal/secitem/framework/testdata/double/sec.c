@@ -311,10 +311,11 @@ static int64_t limit(CFDictionaryRef q) {
 	return CFEqual(v, kSecMatchLimitAll) ? -1 : 1;
 }
 
-static CFDateRef now(void) {
+/* The login keychain's dates have seconds. */
+static CFDateRef now(int dp) {
 	struct timespec t;
 	clock_gettime(CLOCK_REALTIME, &t);
-	return CFDateCreate(NULL, (double)(t.tv_sec - 978307200) + t.tv_nsec / 1e9);
+	return CFDateCreate(NULL, (double)(t.tv_sec - 978307200) + (dp ? t.tv_nsec / 1e9 : 0));
 }
 
 /* copy_entries puts attributes and value into an item. */
@@ -346,8 +347,8 @@ static CFMutableDictionaryRef new_item(int dp, CFDictionaryRef from) {
 	CFMutableDictionaryRef item = dictionary();
 	set(item, kSecAttrService, text(""));
 	set(item, kSecAttrAccount, text(""));
-	set(item, kSecAttrCreationDate, now());
-	set(item, kSecAttrModificationDate, now());
+	set(item, kSecAttrCreationDate, now(dp));
+	set(item, kSecAttrModificationDate, now(dp));
 	if (dp) {
 		int64_t zero = 0;
 		set(item, kSecAttrSynchronizable, CFNumberCreate(NULL, kCFNumberSInt64Type, &zero));
@@ -519,7 +520,7 @@ static int64_t most(int dp, CFDictionaryRef q) { return dp ? -1 : limit(q); }
 static CFMutableDictionaryRef changed_item(int dp, CFDictionaryRef before, CFDictionaryRef changes) {
 	CFMutableDictionaryRef after = CFDictionaryCreateMutableCopy(NULL, 0, before);
 	copy_entries(dp, dp, after, changes);
-	set(after, kSecAttrModificationDate, now());
+	set(after, kSecAttrModificationDate, now(dp));
 	return after;
 }
 
