@@ -66,11 +66,20 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// Sources of the two doubles.
+var (
+	coreSources     = []string{"cf.c", "text.c"}
+	securitySources = []string{"sec.c", "self.c"}
+)
+
 // compile makes a shared library of the C sources of a double.
-func compile(out, source string, flags ...string) error {
-	args := append([]string{"-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-shared", "-fPIC", "-o", out, filepath.Join("testdata/double", source)}, flags...)
-	if text, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("gcc %s: %w\n%s", source, err, text)
+func compile(compiler, out string, sources []string, flags ...string) error {
+	args := []string{"-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-shared", "-fPIC", "-o", out}
+	for _, source := range sources {
+		args = append(args, filepath.Join("testdata/double", source))
+	}
+	if text, err := exec.Command(compiler, append(args, flags...)...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s: %w\n%s", compiler, sources, err, text)
 	}
 	return nil
 }
@@ -84,15 +93,23 @@ var buildDouble = sync.OnceValue(func() error {
 	if libraryDir, err = os.MkdirTemp("", "framework-double-*"); err != nil {
 		return err
 	}
-	cf, sec := filepath.Join(libraryDir, "libcf.so"), filepath.Join(libraryDir, "libsec.so")
-	if err := compile(cf, "cf.c", "-lpthread"); err != nil {
+	libraries, err := doubles("gcc", libraryDir)
+	if err != nil {
 		return err
 	}
-	if err := compile(sec, "sec.c", "-L"+libraryDir, "-lcf", "-Wl,-rpath,$ORIGIN"); err != nil {
-		return err
-	}
-	return setAll(map[string]string{coreVariable: cf, securityVariable: sec})
+	return setAll(libraries)
 })
+
+// doubles compiles both doubles into a folder and returns the variables that
+// name them.
+func doubles(compiler, dir string) (map[string]string, error) {
+	cf, sec := filepath.Join(dir, "libcf.so"), filepath.Join(dir, "libsec.so")
+	if err := compile(compiler, cf, coreSources, "-lpthread"); err != nil {
+		return nil, err
+	}
+	err := compile(compiler, sec, securitySources, "-L"+dir, "-lcf", "-Wl,-rpath,$ORIGIN")
+	return map[string]string{coreVariable: cf, securityVariable: sec}, err
+}
 
 func setAll(env map[string]string) error {
 	for k, v := range env {

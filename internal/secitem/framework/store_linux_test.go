@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,6 +15,7 @@ import (
 	"github.com/kinring/kinring/internal/secitem"
 	"github.com/kinring/kinring/internal/secitem/desk"
 	"github.com/kinring/kinring/internal/secitem/secitemtest"
+	"github.com/kinring/kinring/legacy/loginkeychain"
 	"github.com/kinring/kinring/store"
 	"github.com/kinring/kinring/store/storetest"
 )
@@ -66,24 +65,21 @@ func worker() (store.Store, error) {
 }
 
 // serve lets other processes use the libraries.
-func serve(t testing.TB, m secitem.Mac) (socket string) {
+func serve(t testing.TB, m secitem.Mac) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "ffi") // short: sockets' paths may not be long
+	socket, done, err := desk.Open(m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket = filepath.Join(dir, "s")
-	l, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close(); _ = os.RemoveAll(dir) })
-	go desk.Serve(l, m)
+	t.Cleanup(done)
 	return socket
 }
 
 // TestStore: the whole contract of a store, and its failures.
 func TestStore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the emulator is held to the same contract in backend/keychain")
+	}
 	d := open(t)
 	socket := serve(t, d)
 	var names []string
@@ -113,4 +109,43 @@ func TestStore(t *testing.T) {
 				End:   func(_ testing.TB, s store.Store) store.Store { d.lock(0); return s }},
 		},
 	})
+}
+
+// TestLegacySource: the same for older builds' items in the login keychain.
+func TestLegacySource(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the emulator is held to the same contract in legacy/loginkeychain")
+	}
+	d := open(t)
+	d.sessionIs(graphicAccess, keychainUnlocked|keychainReadable|keychainWritable, 0)
+	program := mac.New(d)
+	source := func(t testing.TB) store.Store {
+		for _, l := range loginkeychain.Layouts(loginkeychain.Options{Program: program}) {
+			if l.Name() != "mackeyring" {
+				continue
+			}
+			s, err := l.Open(store.SourceConfig{Name: "keychain"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		t.Fatal("there is no such layout")
+		return nil
+	}
+	storetest.Run(t, storetest.Target{
+		// The cases run one after the other, so each may have the keychain empty.
+		Open:       func(t testing.TB) store.Store { d.clear(t); return source(t) },
+		Reopen:     func(t testing.TB, _ store.Store) store.Store { return source(t) },
+		Deviations: map[string]string{"I3/revisions": "the login keychain dates changes to the second"},
+	})
+}
+
+// clear empties the login keychain.
+func (d *double) clear(t testing.TB) {
+	t.Helper()
+	all := secitem.Query{Keychain: secitem.Login, All: true}
+	if err := d.Delete(all.Dict()); err != nil && err != error(secitem.ErrItemNotFound) {
+		t.Fatal(err)
+	}
 }

@@ -9,91 +9,36 @@
  * left to the emulator in Go; SecDoubleStatus gives any status instead.
  */
 #define _GNU_SOURCE
-#include "cf.h"
+#include "sec.h"
 
 #include <pthread.h>
-#include <string.h>
 #include <time.h>
 
-enum {
-	errSecUnimplemented = -4,
-	errSecParam = -50,
-	errSecInteractionNotAllowed = -25308,
-	errSecDuplicateItem = -25299,
-	errSecItemNotFound = -25300,
-	errSecNoSuchAttr = -25303,
-	errSecNoSuchClass = -25306,
-	errSecNoDefaultKeychain = -25307,
-	errSecMissingEntitlement = -34018,
-	errSecCSUnsigned = -67062,
-};
-
-/* Constants: symbol, content, and what a value of that key may be. */
-enum kind { NOTHING, TEXT, BYTES, FLAG, WHEN, CLASS, ACCESSIBLE, SYNC, LIMIT, RETURN, VALUE, UI };
-#define CONSTANTS(X) \
-	X(kSecClass, "class", CLASS) X(kSecClassGenericPassword, "genp", NOTHING) X(kSecClassInternetPassword, "inet", NOTHING) \
-	X(kSecUseDataProtectionKeychain, "nleg", RETURN) X(kSecAttrAccessGroup, "agrp", TEXT) X(kSecAttrService, "svce", TEXT) \
-	X(kSecAttrAccount, "acct", TEXT) X(kSecAttrLabel, "labl", TEXT) X(kSecAttrDescription, "desc", TEXT) X(kSecAttrComment, "icmt", TEXT) \
-	X(kSecAttrGeneric, "gena", BYTES) X(kSecAttrSynchronizable, "sync", SYNC) X(kSecAttrSynchronizableAny, "syna", NOTHING) \
-	X(kSecAttrAccessible, "pdmn", ACCESSIBLE) X(kSecAttrCreationDate, "cdat", WHEN) X(kSecAttrModificationDate, "mdat", WHEN) \
-	X(kSecAttrAccessibleWhenUnlocked, "ak", NOTHING) X(kSecAttrAccessibleWhenUnlockedThisDeviceOnly, "aku", NOTHING) \
-	X(kSecAttrAccessibleAfterFirstUnlock, "ck", NOTHING) X(kSecAttrAccessibleAfterFirstUnlockThisDeviceOnly, "cku", NOTHING) \
-	X(kSecAttrAccessibleWhenPasscodeSetThisDeviceOnly, "akpu", NOTHING) X(kSecUseAuthenticationUI, "u_AuthUI", UI) \
-	X(kSecUseAuthenticationUIAllow, "u_AuthUIA", NOTHING) X(kSecUseAuthenticationUIFail, "u_AuthUIF", NOTHING) \
-	X(kSecUseAuthenticationUISkip, "u_AuthUIS", NOTHING) X(kSecMatchLimit, "m_Limit", LIMIT) X(kSecMatchLimitOne, "m_LimitOne", NOTHING) \
-	X(kSecMatchLimitAll, "m_LimitAll", NOTHING) X(kSecReturnAttributes, "r_Attributes", RETURN) X(kSecReturnData, "r_Data", RETURN) \
-	X(kSecReturnRef, "r_Ref", RETURN) X(kSecValueData, "v_Data", VALUE) X(kSecCodeInfoIdentifier, "identifier", NOTHING) \
-	X(kSecCodeInfoTeamIdentifier, "teamid", NOTHING) X(kSecCodeInfoUnique, "unique", NOTHING) X(kSecCodeInfoFlags, "flags", NOTHING) \
-	X(kSecCodeInfoStatus, "status", NOTHING)
-#define DECLARE(symbol, content, kind) CFStringRef symbol;
-CONSTANTS(DECLARE)
+#define DEFINE(symbol, content, kind) CFStringRef symbol;
+CONSTANTS(DEFINE)
 #define ENTRY(symbol, content, kind) {&symbol, content, kind},
 static const struct constant { CFStringRef *symbol; const char *content; enum kind kind; } constants[] = {CONSTANTS(ENTRY)};
 enum { CONSTANT_COUNT = sizeof constants / sizeof *constants };
 
-/* The double of CoreFoundation is told that its caller is this one, so that it
- * neither counts nor fails these calls. Apple's own does not know the names. */
-__attribute__((weak)) void CFDoubleEnter(void);
-__attribute__((weak)) void CFDoubleLeave(void);
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static CFMutableArrayRef items[2]; /* of the login keychain, of the other one */
-static CFMutableDictionaryRef entitlements;
-static CFTypeRef answer, information;
+CFMutableDictionaryRef entitlements;
+static CFTypeRef answer;
 static CFStringRef groups_name, token_group;
 static OSStatus forced;
 static long forced_in;
-static int locked, is_unsigned, no_keychain, csops_fails, asking = 1;
-static uint32_t csops_status, session_bits, keychain_bits;
+static int locked;
 
-static void enter(void) {
+void enter(void) {
 	if (CFDoubleEnter)
 		CFDoubleEnter();
 	pthread_mutex_lock(&lock);
 }
-static void leave(int *unused) {
+void leave(int *unused) {
 	(void)unused;
 	pthread_mutex_unlock(&lock);
 	if (CFDoubleLeave)
 		CFDoubleLeave();
-}
-#define ENTER int guard __attribute__((cleanup(leave), unused)) = (enter(), 0)
-
-static CFStringRef text(const char *s) { return CFStringCreateWithBytes(NULL, (const uint8_t *)s, strlen(s), kCFStringEncodingUTF8, 0); }
-static CFMutableDictionaryRef dictionary(void) { return CFDictionaryCreateMutable(NULL, 0, &kCFTypeDictionaryKeyCallBacks, &kCFTypeDictionaryValueCallBacks); }
-static CFMutableArrayRef array(void) { return CFArrayCreateMutable(NULL, 0, &kCFTypeArrayCallBacks); }
-static void replace(CFTypeRef *at, CFTypeRef with) {
-	if (with)
-		CFRetain(with);
-	if (*at)
-		CFRelease(*at);
-	*at = with;
-}
-
-/* set puts a value of which the caller gives up its reference. */
-static void set(CFMutableDictionaryRef d, CFStringRef key, CFTypeRef value) {
-	CFDictionarySetValue(d, key, value);
-	CFRelease(value);
 }
 
 __attribute__((constructor)) static void begin(void) {
@@ -118,9 +63,8 @@ void SecDoubleReset(void) {
 	CFRelease(entitlements);
 	entitlements = dictionary();
 	replace(&answer, NULL);
-	replace(&information, NULL);
-	forced_in = locked = is_unsigned = no_keychain = csops_fails = 0;
-	asking = 1;
+	forced_in = locked = 0;
+	self_reset();
 }
 void SecDoubleEntitle(CFStringRef name, CFTypeRef value) { ENTER; CFDictionarySetValue(entitlements, name, value); }
 /* The nth call of a SecItem function or of SecTaskCopyValueForEntitlement from
@@ -128,13 +72,9 @@ void SecDoubleEntitle(CFStringRef name, CFTypeRef value) { ENTER; CFDictionarySe
 void SecDoubleStatus(long nth, OSStatus status) { ENTER; forced_in = nth; forced = status; }
 /* All searches find this, with success. */
 void SecDoubleAnswer(CFTypeRef v) { ENTER; replace(&answer, v); }
-void SecDoubleInformation(CFTypeRef v) { ENTER; replace(&information, v); }
 void SecDoubleLock(int on) { ENTER; locked = on; }
-void SecDoubleUnsigned(int on) { ENTER; is_unsigned = on; }
-void SecDoubleKernel(uint32_t status, int fail) { ENTER; csops_status = status; csops_fails = fail; }
-void SecDoubleSession(uint32_t session, uint32_t keychain, int none) { ENTER; session_bits = session; keychain_bits = keychain; no_keychain = none; }
 
-static int force(OSStatus *status) {
+int force(OSStatus *status) {
 	if (forced_in == 0 || --forced_in > 0)
 		return 0;
 	*status = forced;
@@ -145,7 +85,6 @@ static int force(OSStatus *status) {
 
 static int is_true(CFTypeRef v) { return v != NULL && v == kCFBooleanTrue; }
 static int asks(CFDictionaryRef q, CFStringRef key) { return is_true(CFDictionaryGetValue(q, key)); }
-static int is_a(CFTypeRef v, CFTypeID type) { return CFGetTypeID(v) == type; }
 
 static int64_t number(CFTypeRef v) {
 	int64_t n = 0;
@@ -311,10 +250,11 @@ static int64_t limit(CFDictionaryRef q) {
 	return CFEqual(v, kSecMatchLimitAll) ? -1 : 1;
 }
 
-static CFDateRef now(void) {
+/* The login keychain's dates have seconds. */
+static CFDateRef now(int dp) {
 	struct timespec t;
 	clock_gettime(CLOCK_REALTIME, &t);
-	return CFDateCreate(NULL, (double)(t.tv_sec - 978307200) + t.tv_nsec / 1e9);
+	return CFDateCreate(NULL, (double)(t.tv_sec - 978307200) + (dp ? t.tv_nsec / 1e9 : 0));
 }
 
 /* copy_entries puts attributes and value into an item. */
@@ -346,8 +286,8 @@ static CFMutableDictionaryRef new_item(int dp, CFDictionaryRef from) {
 	CFMutableDictionaryRef item = dictionary();
 	set(item, kSecAttrService, text(""));
 	set(item, kSecAttrAccount, text(""));
-	set(item, kSecAttrCreationDate, now());
-	set(item, kSecAttrModificationDate, now());
+	set(item, kSecAttrCreationDate, now(dp));
+	set(item, kSecAttrModificationDate, now(dp));
 	if (dp) {
 		int64_t zero = 0;
 		set(item, kSecAttrSynchronizable, CFNumberCreate(NULL, kCFNumberSInt64Type, &zero));
@@ -519,7 +459,7 @@ static int64_t most(int dp, CFDictionaryRef q) { return dp ? -1 : limit(q); }
 static CFMutableDictionaryRef changed_item(int dp, CFDictionaryRef before, CFDictionaryRef changes) {
 	CFMutableDictionaryRef after = CFDictionaryCreateMutableCopy(NULL, 0, before);
 	copy_entries(dp, dp, after, changes);
-	set(after, kSecAttrModificationDate, now());
+	set(after, kSecAttrModificationDate, now(dp));
 	return after;
 }
 
@@ -595,79 +535,4 @@ OSStatus SecItemDelete(CFDictionaryRef query) {
 	for (CFIndex i = find(dp, query, 0); i >= 0 && gone != left; i = find(dp, query, i), gone++)
 		CFArrayRemoveValueAtIndex(items[dp], i);
 	return gone == 0 ? errSecItemNotFound : 0;
-}
-
-/* The calling program. */
-
-CFTypeRef SecTaskCreateFromSelf(CFAllocatorRef a) { (void)a; ENTER; return text("task"); }
-
-CFTypeRef SecTaskCopyValueForEntitlement(CFTypeRef task, CFStringRef name, CFErrorRef *error) {
-	ENTER;
-	OSStatus status;
-	if (force(&status)) {
-		CFStringRef domain = text("NSOSStatusErrorDomain");
-		*error = CFErrorCreate(NULL, domain, status, NULL);
-		CFRelease(domain);
-		return NULL;
-	}
-	CFTypeRef value = is_a(task, CFStringGetTypeID()) ? CFDictionaryGetValue(entitlements, name) : NULL;
-	return value == NULL ? NULL : CFRetain(value);
-}
-
-OSStatus SecCodeCopySelf(uint32_t flags, CFTypeRef *code) { ENTER; *code = flags == 0 ? text("code") : NULL; return flags == 0 ? 0 : errSecParam; }
-
-OSStatus SecCodeCopySigningInformation(CFTypeRef code, uint32_t flags, CFDictionaryRef *out) {
-	ENTER;
-	int64_t runtime = 0x10000, status = 0x1;
-	if (is_unsigned)
-		return errSecCSUnsigned;
-	if (flags != (1 << 1 | 1 << 3) || !is_a(code, CFStringGetTypeID()))
-		return errSecParam;
-	if (information != NULL) {
-		*out = information == kCFNull ? NULL : CFRetain(information);
-		return 0;
-	}
-	CFMutableDictionaryRef d = dictionary();
-	set(d, kSecCodeInfoIdentifier, text("com.example.app"));
-	set(d, kSecCodeInfoTeamIdentifier, text("TEAM000001"));
-	set(d, kSecCodeInfoUnique, CFDataCreate(NULL, (const uint8_t *)"0123456789abcdefghij", 20));
-	set(d, kSecCodeInfoFlags, CFNumberCreate(NULL, kCFNumberSInt64Type, &runtime));
-	set(d, kSecCodeInfoStatus, CFNumberCreate(NULL, kCFNumberSInt64Type, &status));
-	*out = d;
-	return 0;
-}
-
-int csops(int32_t pid, unsigned int operation, void *to, unsigned long size) {
-	(void)pid;
-	if (csops_fails || operation != 0 || size != sizeof csops_status)
-		return -1;
-	memcpy(to, &csops_status, sizeof csops_status);
-	return 0;
-}
-
-/* The session. */
-
-OSStatus SessionGetInfo(uint32_t session, uint32_t *id, uint32_t *attributes) {
-	if (session != (uint32_t)-1)
-		return errSecParam;
-	*id = 100000;
-	*attributes = session_bits;
-	return 0;
-}
-OSStatus SecKeychainSetUserInteractionAllowed(Boolean allowed) { asking = allowed; return 0; }
-OSStatus SecKeychainGetUserInteractionAllowed(Boolean *allowed) { *allowed = asking; return 0; }
-OSStatus SecKeychainCopyDefault(CFTypeRef *keychain) {
-	ENTER;
-	*keychain = no_keychain ? NULL : text("login.keychain-db");
-	return no_keychain ? errSecNoDefaultKeychain : 0;
-}
-OSStatus SecKeychainGetStatus(CFTypeRef keychain, uint32_t *status) { ENTER; *status = keychain_bits; return is_a(keychain, CFStringGetTypeID()) ? 0 : errSecParam; }
-OSStatus SecKeychainGetPath(CFTypeRef keychain, uint32_t *length, char *path) {
-	ENTER;
-	static const char file[] = "/Users/person/Library/Keychains/login.keychain-db";
-	if (*length < sizeof file || !is_a(keychain, CFStringGetTypeID()))
-		return errSecParam;
-	memcpy(path, file, sizeof file);
-	*length = sizeof file - 1;
-	return 0;
 }
