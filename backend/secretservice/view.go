@@ -35,6 +35,10 @@ func (v view) read(ctx context.Context, key store.Key) (store.Item, error) {
 	if item, ok := v.reread(ctx, key); ok {
 		return item, nil
 	}
+	if v.provider == gnome {
+		v.peer.link.subscribeNews(ctx)
+	}
+	seen := v.peer.link.news.Load()
 	floor, err := v.floor(ctx, key)
 	if err != nil {
 		return store.Item{}, err
@@ -55,7 +59,7 @@ func (v view) read(ctx context.Context, key store.Key) (store.Item, error) {
 		return store.Item{}, moved(err)
 	}
 	item := store.Item{Value: secret.Value, Record: top.record, Revision: top.revision}
-	v.remember(key, entries, item)
+	v.remember(key, seen, entries, item)
 	return item, nil
 }
 
