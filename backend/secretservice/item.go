@@ -62,7 +62,7 @@ func (c *Conn) Search(ctx context.Context, attributes map[string]string) ([]Item
 
 func (p *peer) search(ctx context.Context, attributes map[string]string) ([]Item, error) {
 	var unlocked, locked []dbus.ObjectPath
-	err := p.at(servicePath).call(ctx, reads, serviceIface+"SearchItems", []any{attributes}, &unlocked, &locked)
+	err := p.ask(ctx, serviceIface+"SearchItems", []any{attributes}, &unlocked, &locked)
 	if err != nil {
 		return nil, err
 	}

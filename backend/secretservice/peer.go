@@ -3,6 +3,7 @@ package secretservice
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -82,6 +83,27 @@ func (p *peer) present(ctx context.Context) error {
 	return err
 }
 
+// Pauses before a service that answers like none is asked again.
+const (
+	notYet      = 5 * time.Millisecond
+	mostNotYets = 40
+)
+
+// ask makes a call to the service itself that changes nothing. gnome-keyring now
+// and then answers a program's first call as if it had no such method, because it
+// has not yet noted that the program is there. That is no absence of anything.
+func (p *peer) ask(ctx context.Context, method string, args []any, out ...any) error {
+	var err error
+	for range mostNotYets {
+		if err = p.at(servicePath).call(ctx, reads, method, args, out...); !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		pause(ctx, notYet)
+	}
+	return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrOutOfReach, Native: native(err), Err: err,
+		Detail: "the keyring does not serve this program", Remedy: "restart the keyring"}
+}
+
 // at returns an object of the provider.
 func (p *peer) at(path dbus.ObjectPath) target { return target{p.link, p.name, path} }
 
@@ -100,7 +122,7 @@ func (p *peer) session(ctx context.Context) (*session, error) {
 	}
 	var output dbus.Variant
 	var path dbus.ObjectPath
-	err = p.at(servicePath).call(ctx, reads, serviceIface+"OpenSession", []any{algorithm, dbus.MakeVariant(ours.public())}, &output, &path)
+	err = p.ask(ctx, serviceIface+"OpenSession", []any{algorithm, dbus.MakeVariant(ours.public())}, &output, &path)
 	if err != nil {
 		return nil, err
 	}
