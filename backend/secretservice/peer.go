@@ -167,11 +167,14 @@ func (p *peer) inSession(ctx context.Context, f func(*session) error) error {
 // gnome is the provider that searches what is locked, by digests.
 const gnome = "gnome-keyring"
 
+// kwallet is KDE's.
+const kwallet = "kwallet"
+
 // providers are the names that the known providers own beside the API's.
 var providers = []struct{ name, provider string }{
 	{"org.gnome.keyring", gnome},
-	{"org.kde.kwalletd5", "kwallet"},
-	{"org.kde.kwalletd6", "kwallet"},
+	{"org.kde.kwalletd5", kwallet},
+	{"org.kde.kwalletd6", kwallet},
 	{"org.keepassxc.KeePassXC.MainWindow", "keepassxc"},
 }
 
