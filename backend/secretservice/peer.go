@@ -3,6 +3,7 @@ package secretservice
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -17,6 +18,9 @@ type peer struct {
 	name string // unique on the bus and never given out again
 	turn turn   // who agrees on a key
 	open *session
+
+	named    sync.Mutex
+	provider string // which of the known ones it is, once that was asked
 }
 
 // broker is the message bus itself.
@@ -167,19 +171,38 @@ func (p *peer) inSession(ctx context.Context, f func(*session) error) error {
 // gnome is the provider that searches what is locked, by digests.
 const gnome = "gnome-keyring"
 
-// kwallet is KDE's.
-const kwallet = "kwallet"
+// kwallet is KDE's, and keepassxc that of the password manager.
+const (
+	kwallet   = "kwallet"
+	keepassxc = "keepassxc"
+)
 
 // providers are the names that the known providers own beside the API's.
 var providers = []struct{ name, provider string }{
 	{"org.gnome.keyring", gnome},
 	{"org.kde.kwalletd5", kwallet},
 	{"org.kde.kwalletd6", kwallet},
-	{"org.keepassxc.KeePassXC.MainWindow", "keepassxc"},
+	{"org.keepassxc.KeePassXC.MainWindow", keepassxc},
 }
 
 // kind returns which of the known providers it is, or "other".
 func (p *peer) kind(ctx context.Context) (string, error) {
+	p.named.Lock()
+	kind := p.provider
+	p.named.Unlock()
+	if kind != "" {
+		return kind, nil
+	}
+	kind, err := p.askKind(ctx)
+	if err == nil {
+		p.named.Lock()
+		p.provider = kind
+		p.named.Unlock()
+	}
+	return kind, err
+}
+
+func (p *peer) askKind(ctx context.Context) (string, error) {
 	for _, known := range providers {
 		var owner string
 		err := p.link.broker().call(ctx, reads, busIface+"GetNameOwner", []any{known.name}, &owner)
