@@ -53,7 +53,7 @@ func FuzzReadEntry(f *testing.F) {
 		e, err := readEntry(Item{Path: "/x"}, Properties{Locked: isLocked, Attributes: map[string]string{
 			attrItem: mark, attrService: service, attrAccount: account, attrNumber: number, attrRecord: record}})
 		if err != nil {
-			if !errors.Is(err, store.ErrCorrupt) && !errors.Is(err, store.ErrLocked) {
+			if !errors.Is(err, store.ErrCorrupt) && !errors.Is(err, store.ErrLocked) && !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("%v", err)
 			}
 			return

@@ -61,8 +61,11 @@ func (c *Conn) Search(ctx context.Context, attributes map[string]string) ([]Item
 }
 
 func (p *peer) search(ctx context.Context, attributes map[string]string) ([]Item, error) {
+	if err := p.searchable(ctx); err != nil {
+		return nil, err
+	}
 	var unlocked, locked []dbus.ObjectPath
-	err := p.at(servicePath).call(ctx, reads, serviceIface+"SearchItems", []any{attributes}, &unlocked, &locked)
+	err := p.ask(ctx, serviceIface+"SearchItems", []any{attributes}, &unlocked, &locked)
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +77,33 @@ func (p *peer) search(ctx context.Context, attributes map[string]string) ([]Item
 		out = append(out, Item{Path: string(path), Locked: true, owner: p.name})
 	}
 	return out, nil
+}
+
+// searchable refuses a search that would ask for a password, as KeePassXC's does
+// while its database is locked, where nobody may be asked.
+func (p *peer) searchable(ctx context.Context) error {
+	kind, err := p.kind(ctx)
+	if err != nil || kind != keepassxc || mayAsk(ctx) {
+		return err
+	}
+	return p.unlockedAll(ctx)
+}
+
+// unlockedAll reports a locked collection as ErrLocked.
+func (p *peer) unlockedAll(ctx context.Context) error {
+	all, err := p.collections(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		switch is, err := p.isLocked(ctx, c); {
+		case err != nil:
+			return err
+		case is:
+			return locked(nil)
+		}
+	}
+	return nil
 }
 
 // Secret reads an item's secret. An item that is gone is ErrNotFound.
@@ -181,7 +211,7 @@ func (c *Conn) create(ctx context.Context, p *peer, collection dbus.ObjectPath, 
 	if err != nil || !exists(prompt) {
 		return path, err
 	}
-	result, err := c.prompt(ctx, p, prompt, writes)
+	result, err := c.prompt(creating(ctx, p, item), p, prompt, writes)
 	if err != nil {
 		return none, err
 	}
@@ -190,6 +220,15 @@ func (c *Conn) create(ctx context.Context, p *peer, collection dbus.ObjectPath, 
 		return none, unknown(nil)
 	}
 	return made, nil
+}
+
+// creating is the context of the prompt that makes an item. KeePassXC makes every
+// item by a prompt, which asks nobody unless another's item is replaced.
+func creating(ctx context.Context, p *peer, item NewItem) context.Context {
+	if kind, err := p.kind(ctx); err == nil && kind == keepassxc && !item.Replace {
+		return store.WithInteraction(ctx, store.Always)
+	}
+	return ctx
 }
 
 // SetSecret gives an item another secret and leaves its attributes and label as

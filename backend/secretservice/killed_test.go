@@ -70,20 +70,33 @@ func (f *inFlight) run(victim *servant, created *keyringtest.Observer) bool {
 	f.recorder = history.NewRecorder(&f.log, history.Monotonic())
 	f.do("before", history.Set, "before")
 	end := f.recorder.Begin("victim", history.Set, f.key, "victim's")
-	if err := victim.tell(history.Request{Kind: history.Set, Key: f.key, Value: "victim's"}); err != nil {
-		f.t.Fatal(err)
+	told := make(chan bool, 1)
+	go func() {
+		answer, err := victim.perform(f.t.Context(), history.Request{Kind: history.Set, Key: f.key, Value: "victim's"})
+		if err == nil {
+			end(answer.Outcome, answer.Value)
+		}
+		told <- err == nil
+	}()
+	sent := make(chan struct{})
+	go func() {
+		created.Next(f.isVictims)
+		close(sent)
+	}()
+	select {
+	case <-sent:
+	case acknowledged := <-told:
+		if !acknowledged {
+			f.t.Fatal("the victim ended by itself")
+		}
+		told <- acknowledged
 	}
-	created.Next(f.isVictims)
 	thaw := func() {}
 	if f.stops {
 		thaw = f.d.Freeze(f.t)
 	}
 	victim.kill()
-	var answered history.Result
-	told := victim.out.Decode(&answered) == nil
-	if told {
-		end(answered.Outcome, answered.Value)
-	}
+	acknowledged := <-told
 	var all sync.WaitGroup
 	for client, kind := range map[string]history.Kind{"getter": history.Get, "other getter": history.Get, "setter": history.Set, "deleter": history.Delete} {
 		all.Go(func() { f.do(client, kind, client+"'s") })
@@ -98,7 +111,7 @@ func (f *inFlight) run(victim *servant, created *keyringtest.Observer) bool {
 	if err != nil {
 		f.t.Error(err)
 	}
-	return !told
+	return !acknowledged
 }
 
 // isVictims recognises the second write of the round's key.

@@ -29,7 +29,7 @@ func (c *Conn) unlock(ctx context.Context, p *peer, paths []string) error {
 	}
 	var unlocked []dbus.ObjectPath
 	var prompt dbus.ObjectPath
-	err := p.at(servicePath).call(ctx, reads, serviceIface+"Unlock", []any{objects}, &unlocked, &prompt)
+	err := p.ask(ctx, serviceIface+"Unlock", []any{objects}, &unlocked, &prompt)
 	if err != nil || !exists(prompt) {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/kinring/kinring/internal/fence"
 	"github.com/kinring/kinring/internal/lease"
@@ -101,7 +102,7 @@ func (s *keyring) Get(ctx context.Context, key store.Key) (store.Item, error) {
 }
 
 func (s *keyring) get(ctx context.Context, key store.Key) (store.Item, error) {
-	if err := store.CheckKey(key); err != nil {
+	if err := s.checkKey(key); err != nil {
 		return store.Item{}, err
 	}
 	var out store.Item
@@ -121,7 +122,7 @@ func (s *keyring) Put(ctx context.Context, key store.Key, item store.Item, cond 
 }
 
 func (s *keyring) put(ctx context.Context, key store.Key, item store.Item, cond store.Condition) (store.Revision, error) {
-	if err := check(key, item); err != nil {
+	if err := s.check(key, item); err != nil {
 		return "", err
 	}
 	var out store.Revision
@@ -133,8 +134,8 @@ func (s *keyring) put(ctx context.Context, key store.Key, item store.Item, cond 
 }
 
 // check refuses what could not be written, before the keyring is touched.
-func check(key store.Key, item store.Item) error {
-	if err := store.CheckKey(key); err != nil {
+func (s *keyring) check(key store.Key, item store.Item) error {
+	if err := s.checkKey(key); err != nil {
 		return err
 	}
 	if err := store.CheckItem(item, capabilities()); err != nil {
@@ -144,13 +145,24 @@ func check(key store.Key, item store.Item) error {
 	return err
 }
 
+// checkKey refuses what the keyring would take for another key, beside what no
+// store takes: KWallet drops a byte order mark at the beginning of an attribute.
+func (s *keyring) checkKey(key store.Key) error {
+	const mark = "\ufeff"
+	if s.provider == kwallet && (strings.HasPrefix(key.Service, mark) || strings.HasPrefix(key.Account, mark)) {
+		return &store.Error{Class: store.ErrUnsupported, Detail: "KWallet drops a byte order mark at the beginning of a name",
+			Remedy: "use a name without it"}
+	}
+	return store.CheckKey(key)
+}
+
 // Delete removes the item if the condition holds.
 func (s *keyring) Delete(ctx context.Context, key store.Key, cond store.Condition) error {
 	return store.At(s.delete(ctx, key, cond), "delete", Kind, key)
 }
 
 func (s *keyring) delete(ctx context.Context, key store.Key, cond store.Condition) error {
-	if err := store.CheckKey(key); err != nil {
+	if err := s.checkKey(key); err != nil {
 		return err
 	}
 	if cond.IsAbsent() {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 
 	"github.com/godbus/dbus/v5"
 
@@ -35,6 +36,10 @@ func (v view) read(ctx context.Context, key store.Key) (store.Item, error) {
 	if item, ok := v.reread(ctx, key); ok {
 		return item, nil
 	}
+	if v.provider == gnome {
+		v.peer.link.subscribeNews(ctx)
+	}
+	seen := v.peer.link.news.Load()
 	floor, err := v.floor(ctx, key)
 	if err != nil {
 		return store.Item{}, err
@@ -54,9 +59,19 @@ func (v view) read(ctx context.Context, key store.Key) (store.Item, error) {
 	if err != nil {
 		return store.Item{}, moved(err)
 	}
+	if secret.Value.Len() == 0 && top.number != 0 && !top.empty && v.provider == kwallet {
+		return store.Item{}, lostValue()
+	}
 	item := store.Item{Value: secret.Value, Record: top.record, Revision: top.revision}
-	v.remember(key, entries, item)
+	v.remember(key, seen, entries, item)
 	return item, nil
+}
+
+// lostValue: KWallet keeps attributes at once and values some seconds later. If it
+// ends in between it shows an empty value where none was written.
+func lostValue() error {
+	return &store.Error{Class: store.ErrCorrupt, Detail: "KWallet has lost the value: it ended before it had saved it",
+		Remedy: "sign in anew, or write the value again"}
 }
 
 func (v view) secret(ctx context.Context, item Item) (Secret, error) {
@@ -191,6 +206,11 @@ func (v view) write(ctx context.Context, f *fence.Fence, key store.Key, item sto
 	if err != nil {
 		return "", err
 	}
+	if v.provider == kwallet {
+		// Its items are named by their labels. Of two with one label, one of them
+		// damaged, it removes both when the other is swept.
+		made.Label += " #" + strconv.FormatUint(number, 10)
+	}
 	path, err := v.conn.create(ctx, v.peer, collection, made)
 	if errors.Is(err, store.ErrNotFound) { // never "not found" for a key that nobody looked for
 		err = &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService, Err: err, Detail: "the default collection went away", Remedy: "try again"}
@@ -216,6 +236,11 @@ func (v view) judge(ctx context.Context, f *fence.Fence, key store.Key, cond sto
 	entries, err := v.entries(ctx, wanted(key))
 	if err != nil {
 		return nil, nil, err
+	}
+	for _, e := range entries {
+		if e.item.Locked {
+			return nil, nil, locked(nil) // KWallet would remove it without being unlocked
+		}
 	}
 	top := highest(entries, floor)
 	var revision store.Revision

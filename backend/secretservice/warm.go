@@ -14,11 +14,16 @@ import (
 )
 
 // warm remembers what the item that counts was like when it was last read, so
-// that reading it again takes two calls on their way together and not three one
-// after the other: a search shows that it is still the only one, and its secret
-// is read each time. What its attributes say does not change, because every write
-// makes an item of its own; that another program has changed the secret in its
-// place shows in a digest.
+// that reading it again takes fewer calls. Its secret is read each time. What its
+// attributes say does not change, because every write makes an item of its own;
+// that another program has changed the secret in its place shows in a digest.
+//
+// As long as the keyring has not told of a new item, the one call for the secret
+// is enough: a write that was acknowledged has removed what it replaced, so that
+// the call fails; and of one that was not, the keyring tells before it lets
+// anybody see the new item, in the order in which it answers. After it has told,
+// a search on its way together with that call shows whether the item is still
+// the only one.
 type warm struct {
 	mu    sync.Mutex
 	key   [32]byte // of the digests; made for this process
@@ -26,7 +31,8 @@ type warm struct {
 }
 
 type warmItem struct {
-	owner  string
+	peer   *peer
+	seen   uint64 // of the link's news, before the item was looked for
 	path   dbus.ObjectPath
 	number uint64
 	item   store.Item // without its value
@@ -37,11 +43,11 @@ type warmItem struct {
 // little by being fast.
 const mostWarm = 1024
 
-func (w *warm) get(key store.Key, owner string) (warmItem, bool) {
+func (w *warm) get(key store.Key, p *peer) (warmItem, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	i, ok := w.items[key]
-	return i, ok && i.owner == owner
+	return i, ok && i.peer == p
 }
 
 func (w *warm) put(key store.Key, i warmItem, value store.Value) {
@@ -53,6 +59,15 @@ func (w *warm) put(key store.Key, i warmItem, value store.Value) {
 	}
 	i.digest = w.digest(value)
 	w.items[key] = i
+}
+
+// seenAgain notes that an item was looked for anew, unless another was read since.
+func (w *warm) seenAgain(key store.Key, i warmItem) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now, ok := w.items[key]; ok && now.path == i.path {
+		w.items[key] = i
+	}
 }
 
 func (w *warm) forget(key store.Key) {
@@ -80,10 +95,35 @@ func (w *warm) digest(value store.Value) (sum [sha256.Size]byte) {
 // provider whose paths are never used twice, and that says when an item is
 // locked, is trusted with that.
 func (v view) reread(ctx context.Context, key store.Key) (store.Item, bool) {
-	i, ok := v.warm.get(key, v.peer.name)
-	if !ok || v.provider != gnome {
+	i, ok := v.warm.get(key, v.peer)
+	if !ok {
 		return store.Item{}, false
 	}
+	secret, ok := v.alone(ctx, i)
+	if !ok {
+		secret, ok = v.stillAlone(ctx, key, i)
+	}
+	if !ok || !v.warm.unchanged(i, secret.Value) {
+		v.warm.forget(key)
+		return store.Item{}, false
+	}
+	i.item.Value = secret.Value
+	i.item.Record = cloneRecord(i.item.Record)
+	return i.item, true
+}
+
+// alone reads the secret of an item to which no other can have come.
+func (v view) alone(ctx context.Context, i warmItem) (Secret, bool) {
+	if v.peer.link.news.Load() != i.seen {
+		return Secret{}, false
+	}
+	secret, err := v.peer.secret(ctx, i.path)
+	return secret, err == nil && v.peer.link.news.Load() == i.seen
+}
+
+// stillAlone reads the secret of an item and looks whether another has come.
+func (v view) stillAlone(ctx context.Context, key store.Key, i warmItem) (Secret, bool) {
+	i.seen = v.peer.link.news.Load()
 	var secret Secret
 	var failed error
 	read := make(chan struct{})
@@ -95,22 +135,21 @@ func (v view) reread(ctx context.Context, key store.Key) (store.Item, bool) {
 	floor, floorErr := v.floor(ctx, key)
 	<-read
 	alone := err == nil && len(found) == 1 && found[0].Path == string(i.path) && !found[0].Locked
-	if !alone || failed != nil || floorErr != nil || i.number != 0 && i.number <= floor || !v.warm.unchanged(i, secret.Value) {
-		v.warm.forget(key)
-		return store.Item{}, false
+	if !alone || failed != nil || floorErr != nil || i.number != 0 && i.number <= floor {
+		return Secret{}, false
 	}
-	i.item.Value = secret.Value
-	i.item.Record = cloneRecord(i.item.Record)
-	return i.item, true
+	v.warm.seenAgain(key, i)
+	return secret, true
 }
 
-// remember keeps what was read for the next time.
-func (v view) remember(key store.Key, entries []entry, item store.Item) {
-	if len(entries) != 1 {
+// remember keeps what was read for the next time. seen is the state of the news
+// before it was looked for.
+func (v view) remember(key store.Key, seen uint64, entries []entry, item store.Item) {
+	if len(entries) != 1 || v.provider != gnome || !v.peer.link.told.Load() {
 		return
 	}
 	e := entries[0]
-	v.warm.put(key, warmItem{owner: v.peer.name, path: dbus.ObjectPath(e.item.Path), number: e.number,
+	v.warm.put(key, warmItem{peer: v.peer, seen: seen, path: dbus.ObjectPath(e.item.Path), number: e.number,
 		item: store.Item{Record: cloneRecord(item.Record), Revision: item.Revision}}, item.Value)
 }
 

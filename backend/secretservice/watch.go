@@ -49,12 +49,11 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // watchOnce watches until the connection ends.
 func (s *keyring) watchOnce(ctx context.Context, changed func(store.Key)) error {
-	bus, err := dial(ctx, s.conn.hub.address)
+	l, err := newLink(ctx, s.conn.hub.address)
 	if err != nil {
 		return ignoreEnd(ctx, err)
 	}
-	defer bus.Close()
-	l := &link{bus: bus, signals: listen(bus), turn: newTurn()}
+	defer l.bus.Close()
 	w := watcher{s, l, changed, nil}
 	got := l.signals.subscribe(backlog, isChange)
 	for _, rule := range []string{
