@@ -73,6 +73,7 @@ func (r *Ring) SetKey(ctx context.Context, key store.Key, value []byte) (Revisio
 	ctx, cancel := r.budgeted(ctx)
 	defer cancel()
 	w, err := r.at(ctx).Set(ctx, key, store.NewValue(value))
+	r.keptInMemory(ctx, key, err)
 	r.changes.tell(key)
 	return w.Revision, err
 }
@@ -238,7 +239,7 @@ func (r *Ring) statusKeys(ctx context.Context, keys []store.Key) ([]store.Key, e
 }
 
 func (r *Ring) storeStatus(ctx context.Context) StoreStatus {
-	st := StoreStatus{Kind: r.driver.Kind()}
+	st := StoreStatus{Kind: r.shared.kind()}
 	opened, err := r.shared.open(ctx)
 	if err == nil {
 		st.ID = opened.Info().ID
@@ -254,11 +255,11 @@ func (r *Ring) storeStatus(ctx context.Context) StoreStatus {
 }
 
 // StoreKind returns the kind of the shared store, for example "vault".
-func (r *Ring) StoreKind() string { return r.driver.Kind() }
+func (r *Ring) StoreKind() string { return r.shared.kind() }
 
 // Driver returns the driver of the shared store: what WithStore gave, or what is
 // registered under the ring's kind. Helpers of tests find theirs by it.
-func (r *Ring) Driver() store.Driver { return r.driver }
+func (r *Ring) Driver() store.Driver { return r.shared.driverNow() }
 
 // SourceInfo is what a ring knows of one legacy source.
 type SourceInfo struct {

@@ -36,6 +36,7 @@ type lab struct {
 	bus      string     // the address of the session's, if there is a keyring on it
 	server   *tokenserver.Server
 	dir      string
+	broker   string // the socket of the lab's broker; empty without one
 }
 
 // place is a way in which Codex is told to keep its login.
@@ -183,6 +184,7 @@ func (l *lab) path(name string) string { return filepath.Join(l.dir, name) }
 // environment is what every program of the lab gets.
 func (l *lab) environment() []string {
 	return []string{
+		"KINRING_SOCK=" + l.broker,
 		"PATH=" + os.Getenv("PATH"), "HOME=" + l.dir, "TMPDIR=" + l.dir, "XDG_STATE_HOME=" + l.path("state"),
 		"DBUS_SESSION_BUS_ADDRESS=" + l.bus, "CODEX_HOME=" + l.new.Dir, "KINRING_FAMILY=codex", "KINRING_STORE=vault",
 		"KINRING_VAULT=" + l.path("vault"), "KINRING_KEY_FILE=" + l.path("key"), "SEED_SHARED=" + l.path("seed"),

@@ -19,6 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	leaveKeychainsAlone()
 	testscript.Main(m, map[string]func(){
 		"kinring":      main,
 		"codex":        codextest.Main,
@@ -28,6 +29,7 @@ func TestMain(m *testing.M) {
 		keepProgram:    keepMain,
 		seedProgram:    seedRulesMain,
 		probeProgram:   probeMain,
+		macProgram:     macMain,
 	})
 }
 
@@ -46,8 +48,14 @@ func TestScripts(t *testing.T)        { runScripts(t, "script") }
 func TestCodexScripts(t *testing.T)   { runScripts(t, "codex") }
 func TestTracingScripts(t *testing.T) { runScripts(t, "tracing") }
 
-func runScripts(t *testing.T, folder string) {
-	testscript.Run(t, scriptParams(t, folder))
+func runScripts(t *testing.T, folder string, variables ...string) {
+	p := scriptParams(t, folder)
+	setup := p.Setup
+	p.Setup = func(e *testscript.Env) error {
+		e.Vars = append(e.Vars, variables...)
+		return setup(e)
+	}
+	testscript.Run(t, p)
 }
 
 func scriptParams(t *testing.T, folder string) testscript.Params {
