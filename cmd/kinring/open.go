@@ -15,6 +15,7 @@ import (
 
 	_ "github.com/kinring/kinring/legacy/authjson"
 	_ "github.com/kinring/kinring/legacy/codexconfig"
+	_ "github.com/kinring/kinring/legacy/codexkeyring"
 	_ "github.com/kinring/kinring/legacy/codexsecrets"
 	_ "github.com/kinring/kinring/legacy/file"
 	_ "github.com/kinring/kinring/legacy/gokeyring"

@@ -39,8 +39,8 @@ var (
 
 var codexModes = []codexMode{
 	{"file", "file", "authjson", "working", bothStores},
-	{"keyring", "keyring", "rustkeyring", "working", bothStores},
-	{"auto", "auto", "rustkeyring", "working", bothStores},
+	{"keyring", "keyring", "keyring", "working", bothStores},
+	{"auto", "auto", "keyring", "working", bothStores},
 	{"auto-locked", "auto", "authjson", "locked", vaultOnly},
 	{"auto-none", "auto", "authjson", "none", vaultOnly},
 	{"secrets", "keyring", "secrets", "working", vaultOnly},
@@ -86,7 +86,7 @@ func (m codexMode) run(t *testing.T, shared string) {
 		switch name {
 		case "vault", "secret-service":
 			return name == shared, nil
-		case "authjson", "rustkeyring", "secrets":
+		case "authjson", "keyring", "secrets":
 			return name == m.where, nil
 		case "working", "locked", "none":
 			return name == m.keyring, nil
