@@ -32,9 +32,9 @@ type worker struct {
 	out *bufio.Scanner
 }
 
-func startWorker(t testing.TB, role, path string) *worker {
+func startWorker(t testing.TB, role, path string, env ...string) *worker {
 	t.Helper()
-	w := &worker{cmd: storetest.Reexec(t, workerRole+"="+role, workerPath+"="+path)}
+	w := &worker{cmd: storetest.Reexec(t, append(env, workerRole+"="+role, workerPath+"="+path)...)}
 	w.cmd.Stderr = os.Stderr
 	var err error
 	if w.in, err = w.cmd.StdinPipe(); err != nil {

@@ -22,7 +22,8 @@ var killable = []string{"open", "openat", "write", "pwrite64", "fsync", "fdatasy
 func makeVault(path string) error { return create(background, options(path), cheap) }
 
 // TestKilledAtEveryCall kills a process at each call that changes files, first
-// while it makes a vault, then while it writes to one.
+// while it makes a vault, then while it writes to one, and while it changes its
+// keys. CI takes every third call: TestCrashPoints walks all that SQLite makes.
 func TestKilledAtEveryCall(t *testing.T) {
 	_, err := exec.LookPath("strace")
 	require.Need(t, "strace", err == nil, "processes are killed at chosen system calls")
@@ -32,14 +33,19 @@ func TestKilledAtEveryCall(t *testing.T) {
 	t.Run("create", func(t *testing.T) { killEach(t, "create", noVaultYet, checkMade) })
 	t.Run("put", func(t *testing.T) { killEach(t, "put", withOld, checkPut) })
 	t.Run("delete", func(t *testing.T) { killEach(t, "delete", withOld, checkPut) })
+	t.Run("rekey", func(t *testing.T) { killEach(t, "rekey", withOld, checkKept) })
+	t.Run("add key", func(t *testing.T) { killEach(t, "add key", withOld, checkKept) })
 }
 
 // killEach runs a role again and again and kills it one call later each time,
 // until it lives to its end, for one system call after the other.
 func killEach(t *testing.T, role string, prepare func(*testing.T) string, check func(t *testing.T, path string, acknowledged bool)) {
-	stride := 1
-	if testing.Short() {
-		stride = 4
+	stride := 3
+	switch {
+	case testing.Short():
+		stride = 8
+	case long():
+		stride = 1
 	}
 	killed := 0
 	for _, call := range killable {
@@ -130,6 +136,22 @@ func checkPut(t *testing.T, path string, acknowledged bool) {
 	}
 	mustPut(t, s, "there", "after")
 	mustClose(t, s)
+}
+
+// checkKept: whatever became of the keys, the first one opens the vault, nothing in
+// it has changed, and keys can be changed again.
+func checkKept(t *testing.T, path string, _ bool) {
+	t.Helper()
+	checkIntegrity(t, path)
+	s := openVault(t, path)
+	wantValue(t, s, "there", "old")
+	if _, err := s.List(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, s)
+	if _, err := rekey(t.Context(), options(path), RekeyOptions{Drop: true}, cheap.cost); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // acknowledging says when a role is done, before the vault is closed.

@@ -1,0 +1,203 @@
+package vault
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kinring/kinring/store"
+	"github.com/kinring/kinring/store/storetest"
+)
+
+// faultCalls are the calls that change the vault's files, with what can be wrong
+// with a disk at each.
+var faultCalls = map[string][]string{
+	"pwrite64":        {"EIO", "ENOSPC", "EROFS", "EDQUOT", "EINTR"},
+	"fsync,fdatasync": {"EIO", "ENOSPC", "EROFS", "EDQUOT", "EINTR"},
+	"ftruncate":       {"EIO", "EROFS", "EINTR"},
+}
+
+// putOnce puts a value, says how that ended, and closes the vault.
+func putOnce(path string) error {
+	s, err := Open(background, options(path))
+	if err != nil {
+		return err
+	}
+	_, err = s.Put(background, key("there"), item("new"), store.Any())
+	fmt.Println(outcomeOf(err))
+	_ = s.Close() // the disk may fail here too
+	return nil
+}
+
+// TestEveryCallFails lets each call that changes the vault's files fail once, in
+// each way. Whatever a Put said is true: done, or not done, or unknown. The vault
+// is whole, and goes on.
+func TestEveryCallFails(t *testing.T) {
+	counts := map[string]int{}
+	for call, errnos := range faultCalls {
+		for _, errno := range errnos {
+			for n := 1; failCall(t, call, errno, n, counts); n++ {
+				if testing.Short() && n > 2 {
+					break
+				}
+			}
+		}
+	}
+	t.Logf("outcomes of puts on a failing disk: %v", counts)
+	if counts["done"] == 0 || counts["outcome-unknown"] == 0 || counts["unavailable"] == 0 {
+		t.Error("that says little")
+	}
+}
+
+// failCall lets call number n fail, and reports whether there was such a call.
+func failCall(t *testing.T, call, errno string, n int, counts map[string]int) bool {
+	t.Helper()
+	path := withOld(t)
+	flags := ofVault(path, "-e", fmt.Sprintf("inject=%s:error=%s:when=%d", call, errno, n), "-e", "trace="+call)
+	said, trace := under(t, "once", path, flags...)
+	if !strings.Contains(trace, "INJECTED") {
+		return false
+	}
+	if len(said) != 1 {
+		t.Fatalf("%s %s %d: said %v", call, errno, n, said)
+	}
+	counts[said[0]]++
+	checkOutcome(t, path, said[0], fmt.Sprintf("%s %s %d", call, errno, n))
+	return true
+}
+
+// checkOutcome compares what a Put said with what is there.
+func checkOutcome(t *testing.T, path, said, where string) {
+	t.Helper()
+	checkIntegrity(t, path)
+	s := openVault(t, path)
+	i, err := s.Get(t.Context(), key("there"))
+	if err != nil {
+		t.Fatalf("%s: %v", where, err)
+	}
+	got := i.Value.Len()
+	switch isOld := string(i.Value.Bytes()) == "old"; {
+	case said == "done" && isOld, said != "done" && said != "outcome-unknown" && !isOld:
+		t.Errorf("%s: said %s, and the value has %d bytes", where, said, got)
+	}
+	mustPut(t, s, "there", "goes on")
+	mustClose(t, s)
+}
+
+// shortSize is the size of the value in the test of short writes.
+const shortSize = 40_000
+
+// putShort puts a value where files may not grow over a size, so that the kernel
+// writes a part of what it is given, and then nothing.
+func putShort(path string) error {
+	var limit uint64
+	if _, err := fmt.Sscan(os.Getenv(workerLimit), &limit); err != nil {
+		return err
+	}
+	s, err := Open(background, options(path))
+	if err != nil {
+		return err
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: limit, Max: unix.RLIM_INFINITY}); err != nil {
+		return err
+	}
+	_, err = s.Put(background, key("there"), item(strings.Repeat("n", shortSize)), store.Any())
+	if err != nil && store.ClassOf(err) == nil {
+		return err
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}); err != nil {
+		return err
+	}
+	fmt.Println(outcomeOf(err))
+	_ = s.Close() // whatever it can do now
+	return nil
+}
+
+const workerLimit = "KINRING_VAULT_TEST_LIMIT"
+
+// TestShortWrites cuts writes off at sizes all over the log, also in the middle of
+// a page and of a frame's header.
+func TestShortWrites(t *testing.T) {
+	counts := map[string]int{}
+	stride := 3701
+	switch {
+	case testing.Short():
+		stride *= 4
+	case long():
+		stride = 97
+	}
+	for limit := 10; limit < shortSize+20_000; limit += stride {
+		path := withOld(t)
+		cmd := storetest.Reexec(t, workerRole+"=short", workerPath+"="+path, fmt.Sprintf("%s=%d", workerLimit, limit))
+		cmd.Stderr = os.Stderr
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("at %d: %v: %s", limit, err, out)
+		}
+		said := strings.TrimSpace(string(out))
+		counts[said]++
+		checkOutcome(t, path, said, fmt.Sprintf("at most %d bytes", limit))
+	}
+	t.Logf("outcomes of puts whose writes were cut off: %v", counts)
+	if counts["done"] == 0 || len(counts) < 2 {
+		t.Error("that says little")
+	}
+}
+
+// TestCallsOfEachOperation prints what each operation asks of the disk, in a process of its own:
+// figures that hold on every disk.
+func TestCallsOfEachOperation(t *testing.T) {
+	for _, role := range []string{"read", "put", "put10", "put30", "delete", "rekey", "add key"} {
+		path := withOld(t)
+		_, trace := under(t, role, path, ofVault(path, "-e", "trace=fsync,fdatasync,pwrite64,write,rename,renameat,renameat2,ftruncate")...)
+		syncs, written, renames, truncations := 0, 0, 0, 0
+		for _, call := range withoutEnds(trace) {
+			switch {
+			case strings.Contains(call, "sync("):
+				syncs++
+			case strings.Contains(call, "rename"):
+				renames++
+			case strings.Contains(call, "truncate("):
+				truncations++
+			default:
+				written += bytesOf(call)
+			}
+		}
+		t.Logf("%-8s %2d syncs, %6d bytes written, %d renames, %d truncations", role, syncs, written, renames, truncations)
+		if role == "read" && syncs+written+renames+truncations > 0 {
+			t.Error("reading asks the disk for something")
+		}
+		if renames > 0 {
+			t.Error("the vault never renames")
+		}
+	}
+}
+
+// bytesOf returns how many bytes a traced write wrote.
+func bytesOf(call string) int {
+	_, result, _ := strings.Cut(call, ") = ")
+	n := 0
+	_, _ = fmt.Sscan(result, &n) // an error writes nothing
+	return max(n, 0)
+}
+
+func init() {
+	workerRoles["once"] = putOnce
+	workerRoles["short"] = putShort
+	workerRoles["rekey"] = func(path string) error {
+		_, err := rekey(background, options(path), RekeyOptions{}, cheap.cost)
+		return err
+	}
+	workerRoles["add key"] = func(path string) error {
+		second := path + ".second"
+		if err := GenerateKeyFile(background, second); err != nil && !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+		_, err := AddKey(background, options(path), KeyFile(second))
+		return err
+	}
+}
