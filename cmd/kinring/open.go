@@ -15,6 +15,7 @@ import (
 
 	_ "github.com/kinring/kinring/legacy/authjson"
 	_ "github.com/kinring/kinring/legacy/codexconfig"
+	_ "github.com/kinring/kinring/legacy/vscdb"
 )
 
 // open opens the family's ring with the store that the environment names, through

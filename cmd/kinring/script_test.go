@@ -61,6 +61,7 @@ func scriptParams(t *testing.T, folder string) testscript.Params {
 			"hugefile":   hugeFile,
 			"fixture":    fixture(t),
 			"await":      await,
+			"vscode":     vscode,
 		},
 		Condition:           condition,
 		RequireExplicitExec: true,
