@@ -269,6 +269,9 @@ type SourceInfo struct {
 	Active bool
 	// Err says why the source cannot be listed, or its configuration not be read.
 	Err error
+	// Passed says why the older build passes over a source that is not there for
+	// this program. The source is then not active.
+	Passed error
 }
 
 // Sources describes the legacy sources in the older build's reading order. It
@@ -284,6 +287,11 @@ func (r *Ring) Sources(ctx context.Context) []SourceInfo {
 		}
 		if info.Active && info.Err == nil {
 			_, info.Err = s.Store.List(ctx, "")
+		}
+		if s.PassesOver != nil && errors.Is(info.Err, ErrUnavailable) {
+			if passes, err := s.PassesOver(ctx); passes && err == nil {
+				info.Active, info.Passed, info.Err = false, info.Err, nil
+			}
 		}
 		out = append(out, info)
 	}

@@ -19,6 +19,7 @@ const (
 	MethodUnwatch     = "unwatch"
 	MethodMigrate     = "migrate"
 
+	MethodStoreOpen   = "store/open"
 	MethodStoreGet    = "store/get"
 	MethodStorePut    = "store/put"
 	MethodStoreDelete = "store/delete"
@@ -68,13 +69,10 @@ type Welcome struct {
 	Nonce string `json:"nonce,omitempty"`
 	// Rights are what this client may do; which keys, the policy knows.
 	Rights []string `json:"rights"`
-	Store  Store    `json:"store"`
-	// StoreError says why the store cannot be opened now.
-	StoreError *Error `json:"storeError,omitempty"`
-	Limits     Limits `json:"limits"`
+	Limits Limits   `json:"limits"`
 }
 
-// Store is a store.Info.
+// Store is a store.Info, and the answer to store/open.
 type Store struct {
 	Kind         string   `json:"kind"`
 	ID           string   `json:"id,omitempty"`

@@ -30,6 +30,7 @@ type lab struct {
 	new, old *codextest.Home
 	server   *tokenserver.Server
 	dir      string
+	broker   string // the socket of the lab's broker; empty without one
 }
 
 // build is a build of Codex, with the command that makes it refresh.
@@ -88,6 +89,7 @@ func (l *lab) path(name string) string { return filepath.Join(l.dir, name) }
 // environment is what every program of the lab gets.
 func (l *lab) environment() []string {
 	return []string{
+		"KINRING_SOCK=" + l.broker,
 		"PATH=" + os.Getenv("PATH"), "HOME=" + l.dir, "TMPDIR=" + l.dir, "XDG_STATE_HOME=" + l.path("state"),
 		"CODEX_HOME=" + l.new.Dir, "KINRING_FAMILY=codex", "KINRING_STORE=vault",
 		"KINRING_VAULT=" + l.path("vault"), "KINRING_KEY_FILE=" + l.path("key"), "SEED_SHARED=" + l.path("seed"),
