@@ -40,7 +40,7 @@ func (e *Engine) bulkOn(ctx context.Context) (complete bool, err error) {
 	if err != nil || k.Complete {
 		return k.Complete, err
 	}
-	m := &migration{Engine: e, tell: e.BulkTell}
+	m := &migration{Engine: e, tell: e.BulkTell, lazy: true}
 	if k.After != nil {
 		m.Progress, m.after = k.progress(), store.Key{Service: k.After.Service, Account: k.After.Account}
 	}

@@ -67,7 +67,7 @@ func (p *parts) err() error {
 		return p.cause
 	}
 	return &store.Error{Class: store.ErrPartial, Done: p.done, Missing: p.missing, Err: p.cause,
-		Remedy: "delete again to finish"}
+		Remedy: unlessPartial(p.cause, "delete again to finish")}
 }
 
 func (e *Engine) delete(ctx context.Context, key store.Key) (bool, error) {
@@ -125,7 +125,7 @@ func (d *deletion) removed(s sighting, err error) {
 		err = nil
 	}
 	d.note(s.source.Name, store.At(err, "", s.source.Name, d.key))
-	if err == nil {
+	if written(err) {
 		d.existed = d.existed || !missing
 		d.gone = append(d.gone, s.source.Name)
 	}

@@ -48,6 +48,9 @@ type migration struct {
 	// after is the last key that was dealt with, by this run or by one before that
 	// it goes on from.
 	after store.Key
+	// lazy: nobody asked for it. That there is nothing to migrate is not kept, so
+	// that what comes later is.
+	lazy bool
 }
 
 func (m *migration) run(ctx context.Context) error {
@@ -172,7 +175,7 @@ const maxKeptFailures = 100
 // finish keeps the state in the shared store. It is what Status shows, not what
 // a later run relies on: that looks at each key itself.
 func (m *migration) finish(ctx context.Context) error {
-	if !m.dryRun {
+	if !m.dryRun && (m.Total > 0 || !m.lazy) {
 		if err := m.keep(ctx); err != nil {
 			return err
 		}

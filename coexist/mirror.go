@@ -21,7 +21,7 @@ func (e *Engine) mirror(ctx context.Context, p *printer, key store.Key, item sto
 			s, s.err = e.mirrorTo(ctx, p, key, item, s)
 		}
 		failed.note(src.Name, s.err)
-		if s.err == nil {
+		if written(s.err) {
 			done = append(done, s)
 		}
 	}
@@ -39,11 +39,10 @@ func (e *Engine) mirrorTo(ctx context.Context, p *printer, key store.Key, item s
 			Detail: "an older build wrote there meanwhile; its value was kept", Remedy: "see status"}
 	}
 	_, err := s.source.Store.Put(ctx, key, store.Item{Value: item.Value}, store.Match(s.revision))
-	if err != nil {
-		return s, store.At(err, "", s.source.Name, key)
+	if written(err) {
+		s.value, s.wrote = item.Value, true
 	}
-	s.value, s.wrote = item.Value, true
-	return s, nil
+	return s, store.At(err, "", s.source.Name, key)
 }
 
 // confirm records what both agree on since a mirror: the shared value itself. If
@@ -97,5 +96,5 @@ func partialMirror(failed parts) error {
 		return nil
 	}
 	return &store.Error{Class: store.ErrPartial, Done: append([]string{sharedPart}, failed.done...), Missing: failed.missing,
-		Err: failed.cause, Remedy: "the new value is kept in the shared store; the next update finishes the rest"}
+		Err: failed.cause, Remedy: unlessPartial(failed.cause, "the new value is kept in the shared store; the next update finishes the rest")}
 }

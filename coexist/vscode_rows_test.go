@@ -23,7 +23,7 @@ func dual(t *testing.T) *world {
 	w.config.Leases = &freeLeases{}
 	w.get()
 	w.reset()
-	return w
+	return quiet(w)
 }
 
 // quiet stops the migration of the first operation.
@@ -248,6 +248,19 @@ func TestRowM1FirstOperationMigrates(t *testing.T) {
 	}
 }
 
+// TestRowM1WhatComesLater: that there was nothing to migrate is no reason not to
+// look again.
+func TestRowM1WhatComesLater(t *testing.T) {
+	w := newWorld(t, coexist.PresetDualWrite, 1)
+	w.config.Leases = &freeLeases{}
+	w.get()
+	w.withOthers(3)
+	w.get()
+	if n := w.shares(3); n != 3 {
+		t.Errorf("%d of 3", n)
+	}
+}
+
 // TestRowM4FailuresAreKeptAndRetried: one key that cannot be copied keeps none of
 // the others, the flag is not set, and the next program tries again.
 func TestRowM4FailuresAreKeptAndRetried(t *testing.T) {
@@ -427,4 +440,40 @@ func TestRowUnsharedKeys(t *testing.T) {
 	if _, err := w.process().Set(t.Context(), key, store.Value{}); !errors.Is(err, store.ErrAbsentByDesign) {
 		t.Errorf("set where no older build keeps anything: %v", err)
 	}
+}
+
+// TestRowRunningApp: a source that took a write and says that its app does not
+// know yet has been written to: that is told with the source's own remedy, and
+// what both agree on stays known.
+func TestRowRunningApp(t *testing.T) {
+	w := dual(t)
+	w.olderSet(0, "old")
+	w.set("agreed")
+	running := &store.Error{Class: store.ErrPartial, Done: []string{"the database"}, Missing: []string{"the running app"}, Remedy: "restart the app"}
+	wantTold := func(what string, err error) {
+		t.Helper()
+		if !errors.Is(err, store.ErrPartial) || !strings.Contains(err.Error(), "restart the app") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	w.legacy[0].Inject(storetest.VerbPut, 1, storetest.FailAfter(running).Forever())
+	w.legacy[0].Inject(storetest.VerbDelete, 1, storetest.FailAfter(running).Forever())
+	_, err := w.process().Set(t.Context(), key, store.NewValue([]byte("new")))
+	wantTold("set", err)
+	w.expect("get", w.get(), "new")
+	st, err := w.process().Status(t.Context(), false, key)
+	if err != nil || st.Keys[0].Verdict != coexist.InStep {
+		t.Errorf("verdict %v, %v", st.Keys[0].Verdict, err)
+	}
+	w.failShared(storetest.VerbPut, store.ErrDenied)
+	_, err = w.process().Set(t.Context(), key, store.NewValue([]byte("newer")))
+	if !errors.Is(err, store.ErrPartial) || !strings.Contains(err.Error(), "missing: shared") {
+		t.Errorf("set with the shared store failing: %v", err)
+	}
+	w.shared.Reset()
+	_, err = w.process().Delete(t.Context(), key)
+	wantTold("delete", err)
+	w.reset()
+	w.expect("get after it", w.get(), "[not-found]")
+	w.expect("legacy", w.legacyHolds()[0], "-")
 }

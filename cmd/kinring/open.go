@@ -22,6 +22,7 @@ import (
 	_ "github.com/kinring/kinring/legacy/keyring99"
 	_ "github.com/kinring/kinring/legacy/rustkeyring"
 	_ "github.com/kinring/kinring/legacy/secretitems"
+	_ "github.com/kinring/kinring/legacy/vscdb"
 )
 
 // open opens the family's ring with the store that the environment names, through

@@ -73,6 +73,7 @@ func scriptParams(t *testing.T, folder string) testscript.Params {
 			"hugefile":   hugeFile,
 			"fixture":    fixture(t),
 			"await":      await,
+			"vscode":     vscode,
 		},
 		Condition:           condition,
 		RequireExplicitExec: true,
