@@ -128,25 +128,3 @@ func (e *Engine) overwrite(ctx context.Context, key store.Key, value store.Value
 		return err
 	})
 }
-
-// bulk migrates everything once, on the first operation of a family whose policy
-// says so. What fails is told and tried again by the next program: it fails no
-// operation.
-func (e *Engine) bulk(ctx context.Context) {
-	if e.Policy.BulkMigrate != BulkFirstOperation || e.bulked.Load() {
-		return
-	}
-	p, _, err := e.Migrated(ctx)
-	if err == nil && !p.Complete {
-		p, err = e.Migrate(ctx, false, nil)
-	}
-	if errors.Is(err, store.ErrAbsentByDesign) {
-		return // there is nowhere to migrate to
-	}
-	if err != nil {
-		e.notify(NoticeMigrationFailed, store.Key{}, "", err)
-	}
-	if err == nil && p.Complete || errors.Is(err, store.ErrPartial) {
-		e.bulked.Store(true)
-	}
-}

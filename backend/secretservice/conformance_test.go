@@ -26,6 +26,9 @@ func workerOptions() Options {
 
 func TestMain(m *testing.M) {
 	storetest.WorkerMain(func() (store.Store, error) { return Open(context.Background(), workerOptions()) })
+	if os.Getenv(servantVariable) != "" {
+		servantMain()
+	}
 	os.Exit(m.Run())
 }
 
@@ -57,6 +60,9 @@ func (d *desk) environment() []string {
 }
 
 func TestConformance(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the whole suite on a real keyring takes half a minute")
+	}
 	var mu sync.Mutex
 	desks := map[store.Store]*desk{}
 	of := func(s store.Store) *desk {

@@ -87,7 +87,7 @@ func readEntry(item Item, p Properties) (entry, error) {
 	e.backfill = isBackfill
 	if a[attrNumber] != "" {
 		var err error
-		if e.number, err = strconv.ParseUint(text, 10, 64); err != nil || e.number > fence.Highest || e.number == 0 {
+		if e.number, err = strconv.ParseUint(text, 10, 64); err != nil || e.number > fence.Highest || e.number == 0 || strconv.FormatUint(e.number, 10) != text {
 			return e, &store.Error{Class: store.ErrCorrupt, Key: e.key.Redacted(), Detail: "an item's " + attrNumber + " is no number of a write",
 				Remedy: "remove the item from the keyring with another program"}
 		}

@@ -82,12 +82,10 @@ func (p *peer) search(ctx context.Context, attributes map[string]string) ([]Item
 func (c *Conn) Secret(ctx context.Context, item Item) (Secret, error) {
 	var out Secret
 	err := c.on(ctx, item.owner, func(p *peer) (err error) {
-		if item.Locked {
-			if err := c.unlock(ctx, p, []string{item.Path}); err != nil {
-				return err
-			}
+		if err := c.ready(ctx, p, item); err != nil {
+			return err
 		}
-		out, err = p.secret(ctx, dbus.ObjectPath(item.Path))
+		out, err = p.secretOf(ctx, dbus.ObjectPath(item.Path))
 		return err
 	})
 	return out, err
@@ -104,20 +102,21 @@ func (p *peer) secret(ctx context.Context, path dbus.ObjectPath) (Secret, error)
 		out = Secret{value, w.ContentType}
 		return err
 	})
+	return out, err
+}
+
+// secretOf tells an empty secret from one that cannot be read: KWallet returns an
+// empty one for a locked item, without an error.
+func (p *peer) secretOf(ctx context.Context, path dbus.ObjectPath) (Secret, error) {
+	out, err := p.secret(ctx, path)
 	if err != nil || out.Value.Len() > 0 {
 		return out, err
 	}
-	return out, p.refuseEmptyOfLocked(ctx, path)
-}
-
-// refuseEmptyOfLocked tells an empty secret from one that cannot be read:
-// KWallet returns an empty one for a locked item, without an error.
-func (p *peer) refuseEmptyOfLocked(ctx context.Context, path dbus.ObjectPath) error {
 	properties, err := p.properties(ctx, path)
 	if err == nil && properties.Locked {
-		return locked(nil)
+		err = locked(nil)
 	}
-	return err
+	return out, err
 }
 
 // Properties reads what an item shows beside its secret. An item that is gone
@@ -198,6 +197,9 @@ func (c *Conn) create(ctx context.Context, p *peer, collection dbus.ObjectPath, 
 func (c *Conn) SetSecret(ctx context.Context, item Item, secret Secret) error {
 	return c.on(ctx, item.owner, func(p *peer) error {
 		path := dbus.ObjectPath(item.Path)
+		if err := c.ready(ctx, p, item); err != nil {
+			return err
+		}
 		return c.unlockingFirst(ctx, p, path, func() error {
 			return p.inSession(ctx, func(s *session) error {
 				w, err := s.seal(secret.Value, secret.ContentType)
@@ -212,7 +214,20 @@ func (c *Conn) SetSecret(ctx context.Context, item Item, secret Secret) error {
 
 // Delete removes an item. One that is gone already is ErrNotFound.
 func (c *Conn) Delete(ctx context.Context, item Item) error {
-	return c.on(ctx, item.owner, func(p *peer) error { return c.remove(ctx, p, dbus.ObjectPath(item.Path)) })
+	return c.on(ctx, item.owner, func(p *peer) error {
+		if err := c.ready(ctx, p, item); err != nil {
+			return err
+		}
+		return c.remove(ctx, p, dbus.ObjectPath(item.Path))
+	})
+}
+
+// ready unlocks an item that was found locked.
+func (c *Conn) ready(ctx context.Context, p *peer, item Item) error {
+	if !item.Locked {
+		return nil
+	}
+	return c.unlock(ctx, p, []string{item.Path})
 }
 
 func (c *Conn) remove(ctx context.Context, p *peer, path dbus.ObjectPath) error {

@@ -28,7 +28,7 @@ func (d driver) Open(ctx context.Context, _ store.Family) (store.Store, error) {
 }
 
 func capabilities() store.Capabilities {
-	return store.Capabilities{Fenced: true, Records: true, Persistent: true, Unlocks: true}
+	return store.Capabilities{Fenced: true, Records: true, Persistent: true, Events: true, Unlocks: true}
 }
 
 // keyring is the shared store.
@@ -36,6 +36,7 @@ type keyring struct {
 	conn     *Conn
 	provider string
 	fences   fence.Fences
+	warm     warm
 }
 
 // Open opens the shared store in the keyring. It makes nothing, not even a
@@ -82,6 +83,17 @@ func (s *keyring) Close() error { return s.conn.Close() }
 // being read, far more than writers can write in that time.
 const mostMoves = 100
 
+// settled calls f until nothing moves while it looks.
+func settled(f func() error) error {
+	for range mostMoves {
+		if err := f(); !errors.Is(err, errMoved) {
+			return err
+		}
+	}
+	return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrOutOfReach,
+		Detail: "the keyring finds an item again and again and does not show it", Remedy: "restart the keyring"}
+}
+
 // Get returns one item.
 func (s *keyring) Get(ctx context.Context, key store.Key) (store.Item, error) {
 	item, err := s.get(ctx, key)
@@ -93,14 +105,11 @@ func (s *keyring) get(ctx context.Context, key store.Key) (store.Item, error) {
 		return store.Item{}, err
 	}
 	var out store.Item
-	err := s.conn.with(ctx, func(p *peer) (err error) {
-		for range mostMoves {
-			if out, err = (view{s, p}).read(ctx, key); !errors.Is(err, errMoved) {
-				return err
-			}
-		}
-		return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrOutOfReach,
-			Detail: "the keyring finds an item again and again and does not show it", Remedy: "restart the keyring"}
+	err := s.conn.with(ctx, func(p *peer) error {
+		return settled(func() (err error) {
+			out, err = view{s, p}.read(ctx, key)
+			return err
+		})
 	})
 	return out, err
 }
@@ -147,7 +156,9 @@ func (s *keyring) delete(ctx context.Context, key store.Key, cond store.Conditio
 	if cond.IsAbsent() {
 		return &store.Error{Class: store.ErrInvalid, Detail: "a delete cannot require absence", Remedy: "use any or match"}
 	}
-	return s.fenced(ctx, key, func(v view, f *fence.Fence) error { return v.delete(ctx, f, key, cond) })
+	return s.fenced(ctx, key, func(v view, f *fence.Fence) error {
+		return settled(func() error { return v.delete(ctx, f, key, cond) })
+	})
 }
 
 // fenced calls f with the key's fence held.
@@ -158,6 +169,7 @@ func (s *keyring) fenced(ctx context.Context, key store.Key, f func(view, *fence
 	if err := store.FromContext(ctx); err != nil {
 		return err
 	}
+	s.warm.forget(key)
 	held, err := s.fences.Hold(ctx, key)
 	if err != nil {
 		return err

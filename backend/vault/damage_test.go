@@ -21,11 +21,15 @@ var small = build{cost: cheap.cost, pageSize: 512}
 // contents is what the damaged vaults hold.
 var contents = map[string]string{"a": "value of a", "b": numbered(1)[:700], "c": ""}
 
-// undamaged makes a closed vault with contents and returns the bytes of its file.
-func undamaged(t *testing.T) (path string, image []byte) {
+// undamaged makes a closed vault with contents, and with others as filling up to
+// a size, and returns the bytes of its file.
+func undamaged(t *testing.T, size int64) (path string, image []byte) {
 	t.Helper()
 	path = newVaultIn(t, t.TempDir(), small)
 	s := openVault(t, path)
+	for n := range size / 1150 {
+		mustPut(t, s, fmt.Sprintf("%s%d", filling, n), numbered(int(n))[:900])
+	}
 	for account, value := range contents {
 		mustPut(t, s, account, "replaced "+value)
 		mustPut(t, s, account, value)
@@ -41,6 +45,9 @@ func undamaged(t *testing.T) (path string, image []byte) {
 	}
 	return path, image
 }
+
+// filling begins the names of items that are there to make a vault large.
+const filling = "filling "
 
 // verdict is how often reading ended in which way.
 type verdict struct {
@@ -91,7 +98,9 @@ func (v *verdict) list(t *testing.T, s store.Store) {
 	}
 	var names []string
 	for _, e := range entries {
-		names = append(names, e.Key.Account)
+		if !strings.HasPrefix(e.Key.Account, filling) {
+			names = append(names, e.Key.Account)
+		}
 	}
 	slices.Sort(names)
 	if !slices.Equal(names, []string{"a", "b", "c"}) {
@@ -111,12 +120,27 @@ func (v *verdict) refuse(t *testing.T, err error) {
 	t.Fatalf("bit %d: neither right nor refused: %v", v.bit, err)
 }
 
-// TestEveryBitFlip flips one bit of a vault at a time.
+// long reports whether the tests may take as long as they need.
+func long() bool { return os.Getenv("KINRING_LONG") != "" }
+
+// TestEveryBitFlip flips one bit of a vault at a time: of a small one, and of one
+// of 64 KiB, of which all bits take the long form.
 func TestEveryBitFlip(t *testing.T) {
-	path, image := undamaged(t)
-	stride := 1
-	if testing.Short() {
-		stride = 61 // prime to 8, so that every position in a byte is met
+	for size, stride := range map[int64]int{0: 13, 64 << 10: 1511} { // prime to 8, so that every position in a byte is met
+		switch {
+		case testing.Short():
+			stride *= 5
+		case long():
+			stride = 1
+		}
+		t.Run(fmt.Sprintf("%d KiB", size>>10), func(t *testing.T) { flipEach(t, size, stride) })
+	}
+}
+
+func flipEach(t *testing.T, size int64, stride int) {
+	path, image := undamaged(t, size)
+	if len(image) < int(size) {
+		t.Fatalf("the vault has %d bytes only", len(image))
 	}
 	var whole verdict
 	if whole.read(t, path); whole.refused > 0 {
@@ -133,7 +157,7 @@ func TestEveryBitFlip(t *testing.T) {
 
 // flips does every stride-th bit from the first on, on a copy of its own.
 func flips(t *testing.T, image []byte, keyFile string, first, stride int) {
-	path := filepath.Join(t.TempDir(), "vault.db")
+	path := filepath.Join(inMemory(t), "vault.db")
 	rewrite(t, path, image)
 	// One open file for all flips: closing it while a vault is open would drop
 	// SQLite's locks.
@@ -163,14 +187,19 @@ func writeByte(t *testing.T, f *os.File, at int64, b byte) {
 	}
 }
 
-// TestEveryTruncation cuts a vault off after each length.
+// TestEveryTruncation cuts a vault off after each length, in the long form after
+// really each, and of 64 KiB.
 func TestEveryTruncation(t *testing.T) {
-	path, image := undamaged(t)
-	stride := 7
-	if testing.Short() {
+	size, stride := int64(0), 7
+	switch {
+	case testing.Short():
 		stride = 97
+	case long():
+		size, stride = 64<<10, 1
 	}
-	var v verdict
+	path, image := undamaged(t, size)
+	v := verdict{keyFile: DefaultKeyFile(path)}
+	path = filepath.Join(inMemory(t), "vault.db")
 	for size := 0; size < len(image); size += stride {
 		rewrite(t, path, image[:size])
 		v.read(t, path)
@@ -319,7 +348,7 @@ func TestEarlierRowIsNoticed(t *testing.T) {
 }
 
 func TestWholeVaultMoves(t *testing.T) {
-	path, image := undamaged(t)
+	path, image := undamaged(t, 0)
 	moved := filepath.Join(t.TempDir(), "moved.db")
 	rewrite(t, moved, image)
 	s, err := Open(t.Context(), Options{Path: moved, Keys: []KeySource{KeyFile(DefaultKeyFile(path))}})
@@ -328,4 +357,56 @@ func TestWholeVaultMoves(t *testing.T) {
 	}
 	defer s.Close()
 	wantValue(t, s, "a", contents["a"])
+}
+
+// TestRepair: what cannot be read is removed on purpose, with the name where that
+// can be read, and nothing else is; afterwards the vault is whole and the key free.
+func TestRepair(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change string
+		rows   int
+		named  string
+		lost   bool
+		left   []string
+	}{
+		"whole":          {"SELECT 1", 0, "", false, []string{"a", "b"}},
+		"a value":        {"UPDATE items SET value = zeroblob(50) WHERE id = :a", 1, "a", false, []string{"b"}},
+		"a name":         {"UPDATE items SET meta = zeroblob(50) WHERE id = :a", 1, "", false, []string{"b"}},
+		"a row too many": {"INSERT INTO items SELECT zeroblob(32), revision, generation, kind, meta, value FROM items WHERE id = :b", 1, "", true, []string{"a", "b"}},
+		"a row too few":  {"DELETE FROM items WHERE id = :a", 0, "", true, []string{"b"}},
+		"the census":     {"UPDATE state SET box = zeroblob(80)", 0, "", true, []string{"a", "b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := newVaultIn(t, t.TempDir(), cheap)
+			s := openVault(t, path)
+			mustPut(t, s, "a", sentinel)
+			mustPut(t, s, "b", sentinel)
+			a, b := s.sealer().id(key("a")), s.sealer().id(key("b"))
+			mustClose(t, s)
+			sqlExec(t, path, bind(tt.change, a, b))
+			for _, look := range []func() (Damage, error){
+				func() (Damage, error) { return Check(t.Context(), options(path)) },
+				func() (Damage, error) { return Repair(t.Context(), options(path)) },
+			} {
+				d, err := look()
+				if err != nil || len(d.Rows) != tt.rows || d.Lost != tt.lost || len(d.Structure) > 0 {
+					t.Fatalf("%+v, %v", d, err)
+				}
+				if tt.rows > 0 && d.Rows[0].Key.Account != tt.named {
+					t.Errorf("the row is named %v", d.Rows[0].Key)
+				}
+			}
+			if d, err := Check(t.Context(), options(path)); err != nil || !d.Whole() {
+				t.Errorf("afterwards %+v, %v", d, err)
+			}
+			s = openVault(t, path)
+			for _, account := range tt.left {
+				wantValue(t, s, account, sentinel)
+			}
+			if entries, err := s.List(t.Context(), ""); err != nil || len(entries) != len(tt.left) {
+				t.Errorf("%d items, %v", len(entries), err)
+			}
+			mustPut(t, s, "a", "anew")
+		})
+	}
 }

@@ -15,6 +15,12 @@ import (
 
 	_ "github.com/kinring/kinring/legacy/authjson"
 	_ "github.com/kinring/kinring/legacy/codexconfig"
+	_ "github.com/kinring/kinring/legacy/codexsecrets"
+	_ "github.com/kinring/kinring/legacy/file"
+	_ "github.com/kinring/kinring/legacy/gokeyring"
+	_ "github.com/kinring/kinring/legacy/keyring99"
+	_ "github.com/kinring/kinring/legacy/rustkeyring"
+	_ "github.com/kinring/kinring/legacy/secretitems"
 )
 
 // open opens the family's ring with the store that the environment names, through
@@ -98,6 +104,9 @@ func (a *app) driver(ctx context.Context, p kinring.Profile) (driver store.Drive
 		}
 	}
 	driver, err = a.driverOf(kind)
+	if why == byGroup && err == nil {
+		driver = unreached{driver}
+	}
 	return driver, why, err
 }
 

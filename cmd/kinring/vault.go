@@ -45,7 +45,8 @@ func (a *app) vaultCommand() *cobra.Command {
 		Args:  noArguments,
 		RunE:  func(*cobra.Command, []string) error { return usage("no verb given; see kinring help vault") },
 	}
-	cmd.AddCommand(a.vaultKeysCommand(), a.addKeyCommand(), a.changeKeyCommand(), a.removeKeyCommand(), a.rekeyCommand())
+	cmd.AddCommand(a.vaultKeysCommand(), a.addKeyCommand(), a.changeKeyCommand(), a.removeKeyCommand(), a.rekeyCommand(),
+		a.vaultCheckCommand(), a.vaultRepairCommand())
 	return cmd
 }
 
@@ -53,9 +54,18 @@ func (a *app) vaultCommand() *cobra.Command {
 // stretch passphrases, and rekey and check pass over all of a vault.
 const patient = 10 * time.Minute
 
-// onVault calls f with the vault's options and prints what the vault is like
-// then.
+// onVault is withVault, and prints what the vault is like then.
 func (a *app) onVault(ctx context.Context, f func(ctx context.Context, o vault.Options) error) error {
+	return a.withVault(ctx, func(ctx context.Context, o vault.Options) error {
+		if err := f(ctx, o); err != nil {
+			return err
+		}
+		return a.showVault(ctx, o.Path)
+	})
+}
+
+// withVault calls f with the vault's options.
+func (a *app) withVault(ctx context.Context, f func(ctx context.Context, o vault.Options) error) error {
 	if a.timeout == 0 {
 		a.timeout = patient
 	}
@@ -68,10 +78,7 @@ func (a *app) onVault(ctx context.Context, f func(ctx context.Context, o vault.O
 	if a.mayAsk() && len(a.keyFiles(o.Path)) > 0 {
 		o.Keys = append(o.Keys, askPassphrase) // of a slot that the files do not open
 	}
-	if err := f(ctx, o); err != nil {
-		return err
-	}
-	return a.showVault(ctx, o.Path)
+	return f(ctx, o)
 }
 
 func (a *app) showVault(ctx context.Context, path string) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/kinring/kinring/internal/require"
 	"github.com/kinring/kinring/internal/secitem"
 	"github.com/kinring/kinring/internal/secitem/secitemtest"
+	"github.com/kinring/kinring/store/storetest"
 )
 
 // The tests run the package's own source against libraries that stand in for
@@ -23,6 +24,9 @@ const (
 	coreVariable     = "KINRING_COREFOUNDATION_LIBRARY"
 	securityVariable = "KINRING_SECURITY_LIBRARY"
 )
+
+// given: whoever started the tests named the libraries.
+var given = os.Getenv(coreVariable) != ""
 
 // double is the Mac that the libraries make, and what a test can set in it.
 type double struct {
@@ -54,6 +58,7 @@ func TestMain(m *testing.M) {
 		mistake(name)
 		return
 	}
+	storetest.WorkerMain(worker)
 	code := m.Run()
 	if libraryDir != "" {
 		_ = os.RemoveAll(libraryDir)
@@ -72,7 +77,7 @@ func compile(out, source string, flags ...string) error {
 
 // buildDouble makes the doubles, unless the environment names libraries already.
 var buildDouble = sync.OnceValue(func() error {
-	if os.Getenv(coreVariable) != "" {
+	if given {
 		return nil
 	}
 	var err error
@@ -102,7 +107,7 @@ func setAll(env map[string]string) error {
 func needDouble(t testing.TB) {
 	t.Helper()
 	_, err := exec.LookPath("gcc")
-	require.Need(t, "gcc", err == nil || os.Getenv(coreVariable) != "", "the C double of the frameworks is built with it")
+	require.Need(t, "gcc", err == nil || given, "the C double of the frameworks is built with it")
 }
 
 // loaded loads the libraries once: their constants are made once, too.
@@ -269,8 +274,8 @@ func firstError(errs ...error) error {
 	return nil
 }
 
-// mac is open as the shared suite wants it.
-func mac(t testing.TB, groups ...string) secitem.Mac { return open(t, groups...) }
+// fresh is open as the shared suite wants it.
+func fresh(t testing.TB, groups ...string) secitem.Mac { return open(t, groups...) }
 
 // item is what most tests store.
 func item() secitem.Query { return secitemtest.Item() }

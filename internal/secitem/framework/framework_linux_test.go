@@ -19,7 +19,7 @@ const numberFloat64 index = 6 // CFNumber.h: kCFNumberFloat64Type
 func address(v *float64) unsafe.Pointer { return unsafe.Pointer(v) }
 
 // TestSuite: what every secitem.Mac must do, through the FFI.
-func TestSuite(t *testing.T) { secitemtest.All(t, mac) }
+func TestSuite(t *testing.T) { secitemtest.All(t, fresh) }
 
 // TestStatuses: whatever status a function gives, it is what the caller sees.
 func TestStatuses(t *testing.T) {

@@ -229,25 +229,72 @@ CFStringRef CFStringCreateWithBytes(CFAllocatorRef a, const uint8_t *from, CFInd
 	return bytes(STRING, from, n);
 }
 
-CFDataRef CFStringCreateExternalRepresentation(CFAllocatorRef a, CFStringRef s, CFStringEncoding encoding, uint8_t loss) {
-	GUARDED;
-	struct object *o = typed(__func__, s, STRING);
-	if (a != NULL || encoding != kCFStringEncodingUTF8 || loss != 0)
-		complain(__func__, "an argument that the double does not take");
-	return fails() ? NULL : bytes(DATA, o->as.bytes, o->count);
+/* put writes a character as UTF-8 and returns its end. */
+static uint8_t *put(uint8_t *to, uint32_t c) {
+	int more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+	static const uint8_t leads[] = {0, 0xc0, 0xe0, 0xf0};
+	*to++ = leads[more] | c >> 6 * more;
+	while (more-- > 0)
+		*to++ = 0x80 | (c >> 6 * more & 0x3f);
+	return to;
 }
 
-/* The length is in units of UTF-16, as Apple's is. */
-CFIndex CFStringGetLength(CFStringRef s) {
+/* Half a surrogate pair is not taken: no caller here makes one. */
+CFStringRef CFStringCreateWithCharacters(CFAllocatorRef a, const uint16_t *from, CFIndex n) {
 	GUARDED;
-	struct object *o = typed(__func__, s, STRING);
-	CFIndex units = 0;
+	if (a != NULL || from == NULL || n < 0)
+		complain(__func__, "an argument that the double does not take");
+	if (fails())
+		return NULL;
+	uint8_t *text = malloc(3 * n + 1), *end = text;
+	for (CFIndex i = 0; text != NULL && i < n; i++) {
+		uint32_t c = from[i];
+		if (c >= 0xd800 && c < 0xe000) {
+			if (c >= 0xdc00 || ++i == n || (from[i] & 0xfc00) != 0xdc00)
+				complain(__func__, "half a surrogate pair");
+			c = 0x10000 + ((c & 0x3ff) << 10 | (from[i] & 0x3ff));
+		}
+		end = put(end, c);
+	}
+	if (text == NULL)
+		complain(__func__, "out of memory");
+	struct object *o = bytes(STRING, text, end - text);
+	free(text);
+	return o;
+}
+
+/* units writes a string as UTF-16 if there is a place for it, and returns how
+ * long that is. */
+static CFIndex units(const struct object *o, uint16_t *to) {
+	CFIndex n = 0;
 	for (long i = 0; i < o->count;) {
 		int length = utf8(o->as.bytes + i, o->count - i);
-		units += length == 4 ? 2 : 1;
+		uint32_t c = o->as.bytes[i] & (length == 1 ? 0x7f : 0x3f >> (length - 1));
+		for (int more = 1; more < length; more++)
+			c = c << 6 | (o->as.bytes[i + more] & 0x3f);
+		if (to != NULL && length == 4) {
+			to[n] = 0xd800 + ((c - 0x10000) >> 10);
+			to[n + 1] = 0xdc00 + ((c - 0x10000) & 0x3ff);
+		} else if (to != NULL) {
+			to[n] = c;
+		}
+		n += length == 4 ? 2 : 1;
 		i += length;
 	}
-	return units;
+	return n;
+}
+
+CFIndex CFStringGetLength(CFStringRef s) {
+	GUARDED;
+	return units(typed(__func__, s, STRING), NULL);
+}
+
+void CFStringGetCharacters(CFStringRef s, CFRange range, uint16_t *to) {
+	GUARDED;
+	struct object *o = typed(__func__, s, STRING);
+	if (range.location != 0 || range.length != units(o, NULL) || to == NULL)
+		complain(__func__, "an argument that the double does not take");
+	units(o, to);
 }
 
 CFDataRef CFDataCreate(CFAllocatorRef a, const uint8_t *from, CFIndex n) {

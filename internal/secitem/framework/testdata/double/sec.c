@@ -210,6 +210,17 @@ static OSStatus each(CFDictionaryRef d, OSStatus (*f)(enum call, CFTypeRef, CFTy
 	return 0;
 }
 
+static int is_attribute(CFTypeRef key) {
+	const struct constant *c = constant_of(key);
+	return c != NULL && ((c->kind >= TEXT && c->kind <= WHEN) || c->kind == ACCESSIBLE || c->kind == SYNC);
+}
+/* is_dropped says what a keychain does not look at in a query. */
+static int is_dropped(int dp, CFTypeRef key) {
+	if (dp)
+		return CFEqual(key, kSecAttrModificationDate);
+	return CFEqual(key, kSecAttrAccessGroup) || CFEqual(key, kSecAttrAccessible) || CFEqual(key, kSecAttrSynchronizable);
+}
+
 static OSStatus check_entry(enum call call, CFTypeRef key, CFTypeRef v) {
 	if (!is_a(key, CFStringGetTypeID()))
 		return errSecParam;
@@ -220,6 +231,8 @@ static OSStatus check_entry(enum call call, CFTypeRef key, CFTypeRef v) {
 		return errSecNoSuchAttr;
 	/* Other calls drop these keys before they look. */
 	if ((call == CHANGE && (c->kind == RETURN || c->kind == LIMIT || c->kind == VALUE)) || (call == ADD && c->kind == LIMIT) || (call == COPY && c->kind == VALUE))
+		return 0;
+	if (call != CHANGES && is_dropped(1, key))
 		return 0;
 	return check_value(call, c, v);
 }
@@ -250,14 +263,6 @@ static OSStatus entitled(enum call call, CFDictionaryRef d) {
 	return errSecMissingEntitlement;
 }
 
-static int is_attribute(CFTypeRef key) {
-	const struct constant *c = constant_of(key);
-	return c != NULL && ((c->kind >= TEXT && c->kind <= WHEN) || c->kind == ACCESSIBLE || c->kind == SYNC);
-}
-static int is_dropped(CFTypeRef key) {
-	return CFEqual(key, kSecAttrAccessGroup) || CFEqual(key, kSecAttrAccessible) || CFEqual(key, kSecAttrSynchronizable);
-}
-
 static int equal(CFTypeRef a, CFTypeRef b) {
 	if (a == NULL)
 		return 0;
@@ -272,7 +277,7 @@ static int matches(int dp, CFDictionaryRef item, CFDictionaryRef q) {
 	if (dp && sync == NULL && number(CFDictionaryGetValue(item, kSecAttrSynchronizable)) != 0)
 		return 0;
 	for (CFIndex i = 0; i < n; i++) {
-		if (!is_attribute(keys[i]) || (!dp && is_dropped(keys[i])) || CFEqual(values[i], kSecAttrSynchronizableAny))
+		if (!is_attribute(keys[i]) || is_dropped(dp, keys[i]) || CFEqual(values[i], kSecAttrSynchronizableAny))
 			continue;
 		if (!equal(CFDictionaryGetValue(item, keys[i]), values[i]))
 			return 0;
@@ -313,13 +318,28 @@ static CFDateRef now(void) {
 }
 
 /* copy_entries puts attributes and value into an item. */
-static void copy_entries(int dp, CFMutableDictionaryRef item, CFDictionaryRef from) {
+static void copy_entries(int dp, int changes, CFMutableDictionaryRef item, CFDictionaryRef from) {
 	CFIndex n = CFDictionaryGetCount(from);
 	CFTypeRef keys[n + 1], values[n + 1];
 	CFDictionaryGetKeysAndValues(from, keys, values);
 	for (CFIndex i = 0; i < n; i++)
-		if ((is_attribute(keys[i]) && (dp || !is_dropped(keys[i]))) || CFEqual(keys[i], kSecValueData))
+		if ((is_attribute(keys[i]) && (changes || !is_dropped(dp, keys[i]))) || CFEqual(keys[i], kSecValueData))
 			CFDictionarySetValue(item, keys[i], values[i]);
+}
+
+/* take_text makes data of a value that is a text of ASCII, which a new item of
+ * the login keychain may have. */
+static void take_text(CFMutableDictionaryRef item) {
+	CFTypeRef value = CFDictionaryGetValue(item, kSecValueData);
+	if (value == NULL || !is_a(value, CFStringGetTypeID()))
+		return;
+	CFIndex n = CFStringGetLength(value);
+	uint16_t characters[n + 1];
+	uint8_t data[n + 1];
+	CFStringGetCharacters(value, (CFRange){0, n}, characters);
+	for (CFIndex i = 0; i < n; i++)
+		data[i] = characters[i];
+	set(item, kSecValueData, CFDataCreate(NULL, data, n));
 }
 
 static CFMutableDictionaryRef new_item(int dp, CFDictionaryRef from) {
@@ -334,9 +354,11 @@ static CFMutableDictionaryRef new_item(int dp, CFDictionaryRef from) {
 		CFDictionarySetValue(item, kSecAttrAccessible, kSecAttrAccessibleWhenUnlocked);
 		CFDictionarySetValue(item, kSecAttrAccessGroup, CFArrayGetValueAtIndex(groups(), 0));
 	}
-	copy_entries(dp, item, from);
+	copy_entries(dp, 0, item, from);
 	if (!dp && CFDictionaryGetValue(item, kSecAttrLabel) == NULL)
-		CFDictionarySetValue(item, kSecAttrLabel, CFDictionaryGetValue(item, kSecAttrService));
+		CFDictionarySetValue(item, kSecAttrLabel, CFDictionaryGetValue(item, CFStringGetLength(CFDictionaryGetValue(item, kSecAttrService)) > 0 ? kSecAttrService : kSecAttrAccount));
+	if (!dp)
+		take_text(item);
 	return item;
 }
 
@@ -352,19 +374,29 @@ static OSStatus which(CFDictionaryRef q, int *dp) {
 }
 
 /* The login keychain looks at less. */
-static OSStatus check_login(CFDictionaryRef q) {
-	CFTypeRef service = CFDictionaryGetValue(q, kSecAttrService), class = CFDictionaryGetValue(q, kSecClass), most = CFDictionaryGetValue(q, kSecMatchLimit);
-	if (class == NULL || !CFEqual(class, kSecClassGenericPassword))
+static OSStatus check_login_entry(enum call call, CFTypeRef key, CFTypeRef v) {
+	const struct constant *c = is_a(key, CFStringGetTypeID()) ? constant_of(key) : NULL;
+	if (c == NULL || !is_attribute(key) || is_dropped(0, key))
+		return 0;
+	return check_value(call, c, v);
+}
+static OSStatus check_login(enum call call, CFDictionaryRef q) {
+	CFTypeRef class = CFDictionaryGetValue(q, kSecClass), most = CFDictionaryGetValue(q, kSecMatchLimit);
+	if (call != CHANGES && (class == NULL || !CFEqual(class, kSecClassGenericPassword)))
 		return errSecParam;
-	if (most != NULL && is_number(most) && number(most) < 0)
+	if (call != ADD && call != CHANGES && most != NULL && !is_a(most, CFStringGetTypeID()) && (!is_number(most) || number(most) < 0))
 		return errSecParam;
-	return service == NULL || is_a(service, CFStringGetTypeID()) ? 0 : errSecParam;
+	return each(q, check_login_entry, call);
 }
 
 static OSStatus check_add(int dp, CFDictionaryRef attributes) {
 	OSStatus status;
-	if (!dp)
-		return check_login(attributes);
+	if (!dp) {
+		CFTypeRef value = CFDictionaryGetValue(attributes, kSecValueData);
+		if (value != NULL && !is_a(value, CFDataGetTypeID()) && !is_a(value, CFStringGetTypeID()))
+			return errSecParam;
+		return check_login(ADD, attributes);
+	}
 	if (groups() == NULL)
 		return errSecMissingEntitlement;
 	if ((status = check_query(ADD, attributes)) != 0 || (status = entitled(ADD, attributes)) != 0)
@@ -392,13 +424,15 @@ OSStatus SecItemAdd(CFDictionaryRef attributes, CFTypeRef *result) {
 	return status;
 }
 
-/* found makes what a query asks of an item, or NULL if it asks for nothing. */
-static CFTypeRef found(CFDictionaryRef item, CFDictionaryRef q) {
+/* found makes what a query asks of an item. To one that asks for nothing the
+ * login keychain gives references, in place of which null stands here, and the
+ * other one a null pointer. */
+static CFTypeRef found(int dp, CFDictionaryRef item, CFDictionaryRef q) {
 	CFTypeRef value = CFDictionaryGetValue(item, kSecValueData);
 	int with_value = asks(q, kSecReturnData);
 	if (!asks(q, kSecReturnAttributes)) {
 		if (!with_value)
-			return NULL;
+			return dp ? NULL : CFRetain(kCFNull);
 		return value != NULL ? CFRetain(value) : CFDataCreate(NULL, (const uint8_t *)"", 0);
 	}
 	CFMutableDictionaryRef out = CFDictionaryCreateMutableCopy(NULL, 0, item);
@@ -410,7 +444,7 @@ static CFTypeRef found(CFDictionaryRef item, CFDictionaryRef q) {
 static OSStatus check_copy(int dp, CFDictionaryRef q) {
 	OSStatus status;
 	if (!dp)
-		return limit(q) < 0 && asks(q, kSecReturnData) ? errSecParam : check_login(q);
+		return limit(q) < 0 && asks(q, kSecReturnData) ? errSecParam : check_login(COPY, q);
 	if ((status = check_class(q)) != 0 || (status = entitled(COPY, q)) != 0)
 		return status;
 	return check_query(COPY, q);
@@ -420,7 +454,7 @@ static OSStatus search(int dp, CFDictionaryRef q, CFTypeRef *result) {
 	CFMutableArrayRef all = array();
 	int64_t most = limit(q), count = 0;
 	for (CFIndex i = find(dp, q, 0); i >= 0 && (most < 0 || count < most); i = find(dp, q, i + 1), count++) {
-		CFTypeRef one = found(CFArrayGetValueAtIndex(items[dp], i), q);
+		CFTypeRef one = found(dp, CFArrayGetValueAtIndex(items[dp], i), q);
 		if (one != NULL) {
 			CFArrayAppendValue(all, one);
 			CFRelease(one);
@@ -463,7 +497,7 @@ OSStatus SecItemCopyMatching(CFDictionaryRef query, CFTypeRef *result) {
 static OSStatus check_change(int dp, CFDictionaryRef q) {
 	OSStatus status;
 	if (!dp)
-		return check_login(q);
+		return check_login(CHANGE, q);
 	if (groups() == NULL)
 		return errSecMissingEntitlement;
 	if ((status = entitled(CHANGE, q)) != 0)
@@ -475,19 +509,63 @@ static OSStatus check_changes(int dp, CFDictionaryRef changes) {
 	CFTypeRef value = CFDictionaryGetValue(changes, kSecValueData);
 	OSStatus status;
 	if (!dp)
-		return value == NULL || is_a(value, CFDataGetTypeID()) ? 0 : errSecParam;
+		return value == NULL || is_a(value, CFDataGetTypeID()) ? check_login(CHANGES, changes) : errSecParam;
 	return (status = check_query(CHANGES, changes)) != 0 ? status : entitled(CHANGES, changes);
 }
 
 /* most is how many items a change is about: the login keychain heeds a limit. */
 static int64_t most(int dp, CFDictionaryRef q) { return dp ? -1 : limit(q); }
 
-static int is_duplicated(int dp, CFArrayRef list) {
-	for (CFIndex i = 0; i < CFArrayGetCount(list); i++)
-		for (CFIndex j = 0; j < i; j++)
-			if (same_key(dp, CFArrayGetValueAtIndex(list, i), CFArrayGetValueAtIndex(list, j)))
-				return 1;
+static CFMutableDictionaryRef changed_item(int dp, CFDictionaryRef before, CFDictionaryRef changes) {
+	CFMutableDictionaryRef after = CFDictionaryCreateMutableCopy(NULL, 0, before);
+	copy_entries(dp, dp, after, changes);
+	set(after, kSecAttrModificationDate, now());
+	return after;
+}
+
+/* is_taken says whether another item of a list has the key of the one at i. */
+static int is_taken(int dp, CFArrayRef list, CFIndex i, CFDictionaryRef item) {
+	for (CFIndex j = 0; j < CFArrayGetCount(list); j++)
+		if (j != i && same_key(dp, item, CFArrayGetValueAtIndex(list, j)))
+			return 1;
 	return 0;
+}
+
+/* change_login changes one item after the other, and leaves out what cannot be. */
+static OSStatus change_login(CFDictionaryRef query, CFDictionaryRef changes) {
+	OSStatus status = 0;
+	int64_t left = most(0, query);
+	for (CFIndex i = find(0, query, 0), next; i >= 0 && left-- != 0; i = next) {
+		next = find(0, query, i + 1);
+		CFMutableDictionaryRef after = changed_item(0, CFArrayGetValueAtIndex(items[0], i), changes);
+		if (!is_taken(0, items[0], i, after))
+			CFArraySetValueAtIndex(items[0], i, after);
+		else if (status == 0)
+			status = errSecDuplicateItem;
+		CFRelease(after);
+	}
+	return status;
+}
+
+/* change_dp changes all items, or none. */
+static OSStatus change_dp(CFDictionaryRef query, CFDictionaryRef changes) {
+	OSStatus status = errSecItemNotFound;
+	CFMutableArrayRef next = array();
+	for (CFIndex i = 0; i < CFArrayGetCount(items[1]); i++) {
+		CFDictionaryRef item = CFArrayGetValueAtIndex(items[1], i);
+		int match = matches(1, item, query);
+		CFTypeRef after = match ? changed_item(1, item, changes) : CFRetain(item);
+		CFArrayAppendValue(next, after);
+		CFRelease(after);
+		if (match)
+			status = locked ? errSecInteractionNotAllowed : 0;
+	}
+	for (CFIndex i = 0; status == 0 && i < CFArrayGetCount(next); i++)
+		if (is_taken(1, next, i, CFArrayGetValueAtIndex(next, i)))
+			status = errSecDuplicateItem;
+	replace((CFTypeRef *)&items[1], status == 0 ? next : items[1]);
+	CFRelease(next);
+	return status;
 }
 
 OSStatus SecItemUpdate(CFDictionaryRef query, CFDictionaryRef changes) {
@@ -498,36 +576,13 @@ OSStatus SecItemUpdate(CFDictionaryRef query, CFDictionaryRef changes) {
 		return status;
 	if (changes == NULL)
 		return errSecParam;
-	if ((status = check_change(dp, query)) != 0 || (status = check_changes(dp, changes)) != 0)
+	if ((status = check_change(dp, query)) != 0)
 		return status;
-	CFMutableArrayRef next = array();
-	int64_t left = most(dp, query), changed = 0;
-	for (CFIndex i = 0; i < CFArrayGetCount(items[dp]); i++) {
-		CFDictionaryRef before = CFArrayGetValueAtIndex(items[dp], i);
-		if (changed == left || !matches(dp, before, query)) {
-			CFArrayAppendValue(next, before);
-			continue;
-		}
-		CFMutableDictionaryRef after = CFDictionaryCreateMutableCopy(NULL, 0, before);
-		copy_entries(dp, after, changes);
-		set(after, kSecAttrModificationDate, now());
-		CFArrayAppendValue(next, after);
-		CFRelease(after);
-		changed++;
-	}
-	if (changed == 0)
-		status = errSecItemNotFound;
-	else if (dp && locked)
-		status = errSecInteractionNotAllowed;
-	else if (is_duplicated(dp, next))
-		status = errSecDuplicateItem;
-	if (status != 0) {
-		CFRelease(next);
+	if (!dp && (most(dp, query) == 0 || find(dp, query, 0) < 0))
+		return errSecItemNotFound; /* it looks for items before it looks at changes */
+	if ((status = check_changes(dp, changes)) != 0)
 		return status;
-	}
-	CFRelease(items[dp]);
-	items[dp] = next;
-	return 0;
+	return dp ? change_dp(query, changes) : change_login(query, changes);
 }
 
 OSStatus SecItemDelete(CFDictionaryRef query) {

@@ -1,0 +1,121 @@
+package secretservice
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"slices"
+	"sync"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/kinring/kinring/store"
+)
+
+// warm remembers what the item that counts was like when it was last read, so
+// that reading it again takes two calls on their way together and not three one
+// after the other: a search shows that it is still the only one, and its secret
+// is read each time. What its attributes say does not change, because every write
+// makes an item of its own; that another program has changed the secret in its
+// place shows in a digest.
+type warm struct {
+	mu    sync.Mutex
+	key   [32]byte // of the digests; made for this process
+	items map[store.Key]warmItem
+}
+
+type warmItem struct {
+	owner  string
+	path   dbus.ObjectPath
+	number uint64
+	item   store.Item // without its value
+	digest [sha256.Size]byte
+}
+
+// mostWarm bounds the memory: whoever reads more keys than that in turn gains
+// little by being fast.
+const mostWarm = 1024
+
+func (w *warm) get(key store.Key, owner string) (warmItem, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i, ok := w.items[key]
+	return i, ok && i.owner == owner
+}
+
+func (w *warm) put(key store.Key, i warmItem, value store.Value) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.items == nil || len(w.items) >= mostWarm {
+		w.items = map[store.Key]warmItem{}
+		_, _ = rand.Read(w.key[:]) // never fails, see crypto/rand
+	}
+	i.digest = w.digest(value)
+	w.items[key] = i
+}
+
+func (w *warm) forget(key store.Key) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.items, key)
+}
+
+// unchanged reports whether a value is the one that was read with the item.
+func (w *warm) unchanged(i warmItem, value store.Value) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.digest(value)
+	return hmac.Equal(now[:], i.digest[:])
+}
+
+func (w *warm) digest(value store.Value) (sum [sha256.Size]byte) {
+	h := hmac.New(sha256.New, w.key[:])
+	value.View(func(b []byte) { h.Write(b) })
+	h.Sum(sum[:0])
+	return sum
+}
+
+// reread returns what a key holds if it is still what was read before. Only a
+// provider whose paths are never used twice, and that says when an item is
+// locked, is trusted with that.
+func (v view) reread(ctx context.Context, key store.Key) (store.Item, bool) {
+	i, ok := v.warm.get(key, v.peer.name)
+	if !ok || v.provider != gnome {
+		return store.Item{}, false
+	}
+	var secret Secret
+	var failed error
+	read := make(chan struct{})
+	go func() {
+		secret, failed = v.peer.secret(ctx, i.path)
+		close(read)
+	}()
+	found, err := v.peer.search(ctx, wanted(key))
+	floor, floorErr := v.floor(ctx, key)
+	<-read
+	alone := err == nil && len(found) == 1 && found[0].Path == string(i.path) && !found[0].Locked
+	if !alone || failed != nil || floorErr != nil || i.number != 0 && i.number <= floor || !v.warm.unchanged(i, secret.Value) {
+		v.warm.forget(key)
+		return store.Item{}, false
+	}
+	i.item.Value = secret.Value
+	i.item.Record = cloneRecord(i.item.Record)
+	return i.item, true
+}
+
+// remember keeps what was read for the next time.
+func (v view) remember(key store.Key, entries []entry, item store.Item) {
+	if len(entries) != 1 {
+		return
+	}
+	e := entries[0]
+	v.warm.put(key, warmItem{owner: v.peer.name, path: dbus.ObjectPath(e.item.Path), number: e.number,
+		item: store.Item{Record: cloneRecord(item.Record), Revision: item.Revision}}, item.Value)
+}
+
+// cloneRecord makes a copy that a caller may change.
+func cloneRecord(r store.Record) store.Record {
+	r.Sources = slices.Clone(r.Sources)
+	return r
+}
