@@ -46,6 +46,8 @@ const (
 	NoteChanged = "changed"
 	// MethodLegacyGet asks a client that serves a legacy source for a value.
 	MethodLegacyGet = "legacy/get"
+	// MethodLegacyList asks it for the keys, without values.
+	MethodLegacyList = "legacy/list"
 )
 
 // Hello is the first request of a connection.
@@ -330,6 +332,11 @@ type LegacyGet struct {
 // LegacyItem is the answer to legacy/get.
 type LegacyItem struct {
 	Value *Secret `json:"value"`
+}
+
+// LegacyKeys is the answer to legacy/list.
+type LegacyKeys struct {
+	Keys []Key `json:"keys"`
 }
 
 // BrokerStatus is the answer to broker/status.

@@ -18,6 +18,7 @@ import (
 	"github.com/kinring/kinring/broker"
 	"github.com/kinring/kinring/broker/client"
 	"github.com/kinring/kinring/broker/peer"
+	"github.com/kinring/kinring/store"
 )
 
 const serveLong = `Serve the family's secrets over a local socket to programs that cannot reach the
@@ -39,6 +40,11 @@ a value; with --stdio only denials and failures, unless --verbose.`
 // serveBudget bounds an operation that a broker does for a client, which has a
 // deadline of its own.
 const serveBudget = 30 * time.Second
+
+// clientSources are the legacy sources that only a client of the broker can read.
+var clientSources = broker.NewSources()
+
+func init() { store.RegisterLayout(clientSources) }
 
 // serveFlags are serve's own.
 type serveFlags struct {
@@ -144,6 +150,7 @@ func (a *app) brokerOptions(ring *kinring.Ring, f serveFlags) (broker.Options, e
 		Logger:   slog.New(slog.NewJSONHandler(a.err, &slog.HandlerOptions{Level: level})),
 		IdleExit: f.idleExit,
 		Version:  "kinring " + version().Version,
+		Legacy:   clientSources,
 	}
 	if ring.StoreKind() == vault.Kind {
 		path, err := vaultPath()
