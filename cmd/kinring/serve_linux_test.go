@@ -44,7 +44,7 @@ func (l *lab) serve() {
 // broker refresh at once: one after the other, each with a token of its own.
 func TestRotationThroughBroker(t *testing.T) {
 	rotationTest(t, func(t *testing.T) {
-		l := newLab(t, "kinring", tokenserver.Options{Delay: 20 * time.Millisecond})
+		l := newLab(t, "kinring", inFile, tokenserver.Options{Delay: 20 * time.Millisecond})
 		l.serve()
 		l.round(8, nil, &headStart{})
 		for token, times := range l.server.State().Seen {
@@ -67,9 +67,9 @@ func TestRotationThroughBroker(t *testing.T) {
 // refresh one after the other.
 func TestRotationThroughBrokerInTurns(t *testing.T) {
 	rotationTest(t, func(t *testing.T) {
-		l := newLab(t, "kinring", tokenserver.Options{})
+		l := newLab(t, "kinring", inFile, tokenserver.Options{})
 		l.serve()
-		order := turns(newCodex)["new, new, Codex, Codex, new"]
+		order := turns(inFile, newCodex)["new, new, Codex, Codex, new"]
 		for _, turn := range order {
 			turn(l)
 		}
