@@ -2,6 +2,7 @@ package coexist_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/kinring/kinring/coexist"
@@ -101,4 +102,52 @@ func TestI3LateMirrorIsNoOlderWrite(t *testing.T) {
 	w.land(0)
 	w.expect("legacy", w.holds(w.legacy[0]), "old")
 	w.expect("get", w.get(), "theirs")
+}
+
+// TestI3LateMirrorOutlivesARepeatedValue: a mirror of an Update is on its way when
+// somebody sets the value that both agreed on before, and gets no further than the
+// shared store. The mirror that lands then is no older build's newer value.
+func TestI3LateMirrorOutlivesARepeatedValue(t *testing.T) {
+	w := dual(t)
+	w.config.Leases, w.config.Grace = &kernelLeases{}, context.WithCancel
+	w.set("old")
+	w.legacy[0].InjectNext(storetest.VerbPut, storetest.LandLate())
+	var given []string
+	if _, err := w.process().Update(t.Context(), key, to("next", &given)); store.ClassOf(err) != store.ErrPartial {
+		t.Fatalf("update: %v, want that the older build's part is unknown", err)
+	}
+	const look = 3 // after where the older build looks, and what it holds
+	w.legacy[0].Inject(storetest.VerbGet, w.legacy[0].Count(storetest.VerbGet)+look, storetest.FailBefore(store.ErrLocked))
+	if _, err := w.process().Set(t.Context(), key, store.NewValue([]byte("old"))); store.ClassOf(err) != store.ErrPartial {
+		t.Fatalf("set: %v, want that the older build's part failed", err)
+	}
+	w.land(0)
+	w.expect("legacy", w.holds(w.legacy[0]), "next")
+	w.expect("get", w.get(), "old")
+}
+
+// TestI10RetryBehindAFence: a result whose first write turns out to have landed is
+// written again where only a fence orders writes, or a write of another program
+// that began before that, and is still on its way, would win.
+func TestI10RetryBehindAFence(t *testing.T) {
+	for fenced, want := range map[bool]int{false: 1, true: 2} {
+		w, _ := leased(t, coexist.PresetSharedOnly, 1, false)
+		caps := w.shared.Info().Capabilities
+		caps.Fenced, caps.AtomicAbsent, caps.AtomicMatch = fenced, !fenced, !fenced
+		w.config.Shared = capable{w.shared, caps}
+		w.set("old")
+		w.shared.Reset()
+		w.shared.Inject(storetest.VerbPut, 1, storetest.FailAfter(store.ErrOutcomeUnknown))
+		var given []string
+		_, err := w.process().Update(t.Context(), key, to("next", &given))
+		var unsaved *coexist.Unsaved
+		if !errors.As(err, &unsaved) {
+			t.Fatalf("%v, want a result that is not saved", err)
+		}
+		r, err := unsaved.Retry(t.Context())
+		w.expect("retry", said(r, err), "next")
+		if n := w.shared.Count(storetest.VerbPut); n != want {
+			t.Errorf("fenced %v: written %d times, want %d", fenced, n, want)
+		}
+	}
 }
