@@ -16,7 +16,6 @@ import (
 	"github.com/kinring/kinring/internal/mac"
 	"github.com/kinring/kinring/internal/secitem"
 	"github.com/kinring/kinring/internal/secitem/emulator"
-	"github.com/kinring/kinring/legacy/safestorage"
 	"github.com/kinring/kinring/store"
 )
 
@@ -279,18 +278,18 @@ func TestSafeStorage(t *testing.T) {
 		m := emulator.New()
 		leave(t, m, older(), store.Key{Service: "Code Safe Storage", Account: account}, "cGFzc3dvcmQ=")
 		m.SetAnswer(emulator.Script(emulator.Allow))
-		safe := SafeStorage{App: "Code", Options: Options{Program: mac.New(m.Run(newBuild()))}}
-		secret, err := safe.Secret(t.Context(), safestorage.DarwinKey)
+		options := Options{Program: mac.New(m.Run(newBuild()))}
+		secret, err := SafeStorageText(t.Context(), "Code", options)
 		if err != nil || string(secret) != "cGFzc3dvcmQ=" || len(m.Prompts()) != 1 {
 			t.Errorf("%s: %q, %v, %d questions", account, secret, err, len(m.Prompts()))
 		}
-		s := openAs(t, "macsafekey", safe.Options)
+		s := openAs(t, "macsafekey", options)
 		_, put := s.Put(t.Context(), SafeStorageKey("Code"), store.Item{}, store.Any())
 		if del := s.Delete(t.Context(), SafeStorageKey("Code"), store.Any()); !errors.Is(put, store.ErrUnsupported) || !errors.Is(del, store.ErrUnsupported) {
 			t.Errorf("put %v, delete %v", put, del)
 		}
 	}
-	if _, err := (SafeStorage{App: "Code", Options: Options{Program: mac.New(emulator.New().Run(newBuild()))}}).Secret(t.Context(), safestorage.DarwinKey); !errors.Is(err, store.ErrNotFound) {
+	if _, err := SafeStorageText(t.Context(), "Code", Options{Program: mac.New(emulator.New().Run(newBuild()))}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("no key: %v", err)
 	}
 }
