@@ -15,6 +15,7 @@ import (
 
 	"github.com/kinring/kinring/internal/mac"
 	"github.com/kinring/kinring/internal/secitem"
+	"github.com/kinring/kinring/internal/secitem/desk"
 	"github.com/kinring/kinring/internal/secitem/emulator"
 	"github.com/kinring/kinring/store"
 )
@@ -206,7 +207,7 @@ func TestGoKeyring(t *testing.T) {
 	} {
 		m := emulator.New()
 		leave(t, m, emulator.SecurityTool(), key, stored)
-		o := Options{Program: mac.New(m.Run(newBuild())), Tool: asSecurity(t, serve(t, m.Run(emulator.SecurityTool())))}
+		o := Options{Program: mac.New(m.Run(newBuild())), Tool: asSecurity(t, desk.Share(t, m.Run(emulator.SecurityTool())))}
 		want := map[bool]string{true: "login", false: "lögin\n"}[form == "earlier"]
 		i, err := openAs(t, "macgokeyring", o).Get(t.Context(), key)
 		if err != nil || string(i.Value.Bytes()) != want || len(m.Prompts()) != 0 {
@@ -219,7 +220,7 @@ func TestGoKeyring(t *testing.T) {
 // that does not fit into its line is refused before anything is touched.
 func TestGoKeyringShowsNoValue(t *testing.T) {
 	m := emulator.New()
-	tool := asSecurity(t, serve(t, m.Run(emulator.SecurityTool())))
+	tool := asSecurity(t, desk.Share(t, m.Run(emulator.SecurityTool())))
 	arguments := filepath.Join(t.TempDir(), "arguments")
 	spy := filepath.Join(t.TempDir(), "spy")
 	script := fmt.Sprintf("#!/bin/sh\nprintf '%%s\\n' \"$*\" >>%s\nexec %s \"$@\"\n", arguments, tool)
