@@ -27,7 +27,7 @@ func TestLoginItem(t *testing.T) {
 	}
 	options := loginkeychain.Options{Program: mac.New(app)}
 	item := func(name string) *safestorage.Safe {
-		return &safestorage.Safe{GOOS: "darwin", Keys: loginkeychain.SafeStorage{App: name, Options: options}}
+		return &safestorage.Safe{GOOS: "darwin", Keys: safestorage.LoginKeychain{App: name, Options: options}}
 	}
 	wantSecret(t, item("Code").Keys, safestorage.DarwinKey, made)
 	wantSecret(t, item("Chromium").Keys, safestorage.DarwinKey, "older")
@@ -45,7 +45,7 @@ func TestLoginItem(t *testing.T) {
 	if _, err := insiders.Seal(t.Context(), safestorage.DarwinKey, nil); !errors.Is(err, store.ErrLocked) {
 		t.Errorf("sealing without a key: %v", err)
 	}
-	if _, err := (loginkeychain.SafeStorage{App: "Code", Options: options}).Secret(context.Background(), safestorage.LinuxKeyring); !errors.Is(err, store.ErrUnsupported) {
+	if _, err := (safestorage.LoginKeychain{App: "Code", Options: options}).Secret(context.Background(), safestorage.LinuxKeyring); !errors.Is(err, store.ErrUnsupported) {
 		t.Errorf("a key of Linux: %v", err)
 	}
 }

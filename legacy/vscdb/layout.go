@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"github.com/kinring/kinring/internal/durable"
-	"github.com/kinring/kinring/legacy/loginkeychain"
 	"github.com/kinring/kinring/legacy/safestorage"
 	"github.com/kinring/kinring/store"
 )
@@ -78,7 +77,7 @@ func safeOf(name, userData string) *safestorage.Safe {
 	s := &safestorage.Safe{DPAPI: safestorage.SystemDPAPI(), Remember: runtime.GOOS == "darwin"}
 	switch runtime.GOOS {
 	case "darwin":
-		s.Keys = loginkeychain.SafeStorage{App: name}
+		s.Keys = safestorage.LoginKeychain{App: name}
 	case "linux":
 		s.Keys = safestorage.Keyring{App: name}
 	case "windows":
