@@ -224,7 +224,7 @@ func crashed(t *testing.T, op crashOp, dir string, image crashdisk.Image, acknow
 
 // inMemory returns a directory that syncs quickly, where the system has one: for
 // tests that open thousands of vaults.
-func inMemory(t *testing.T) string {
+func inMemory(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "kinring-test-")
 	if err != nil {

@@ -243,7 +243,7 @@ func readDamagedLog(t *testing.T, path string) {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		(&verdict{}).refuse(t, err)
 	}
-	if s.file.reading == accessRead && soundLog(path) && !bareLog(path) {
+	if s.file.reading == accessRead && soundLog(path) && !s.file.bareLog() {
 		t.Error("SQLite gave up on a log that was taken for readable")
 	}
 	mustClose(t, s)

@@ -86,7 +86,7 @@ func runKilled(t *testing.T, role, path, call string, n int) (alive bool, said s
 // noVaultYet makes a directory with a key file alone.
 func noVaultYet(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "vault.db")
+	path := filepath.Join(inMemory(t), "vault.db")
 	if err := GenerateKeyFile(t.Context(), DefaultKeyFile(path)); err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func checkMade(t *testing.T, path string, acknowledged bool) {
 
 func withOld(t *testing.T) string {
 	t.Helper()
-	path := newVaultIn(t, t.TempDir(), cheap)
+	path := newVaultIn(t, inMemory(t), cheap)
 	s := openVault(t, path)
 	mustPut(t, s, "there", "old")
 	mustClose(t, s)

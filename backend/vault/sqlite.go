@@ -40,8 +40,10 @@ const (
 )
 
 // pragmas are set on every connection. Waiting for locks is ours, see
-// patiently; the log is cut to nothing when the last writer closes.
-var pragmas = []string{"busy_timeout(0)", "trusted_schema(0)", "cell_size_check(1)", "temp_store(memory)"}
+// patiently; the log is cut to nothing when the last writer closes. The cache of 8
+// MiB, which is filled as far as it is needed, holds the pages of ten thousand
+// items, sealed as they are.
+var pragmas = []string{"busy_timeout(0)", "trusted_schema(0)", "cell_size_check(1)", "temp_store(memory)", "cache_size(-8192)"}
 
 // writePragmas make every commit durable and leave no old content behind.
 var writePragmas = []string{"synchronous(full)", "fullfsync(1)", "checkpoint_fullfsync(1)",
