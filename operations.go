@@ -73,6 +73,7 @@ func (r *Ring) SetKey(ctx context.Context, key store.Key, value []byte) (Revisio
 	ctx, cancel := r.budgeted(ctx)
 	defer cancel()
 	w, err := r.at(ctx).Set(ctx, key, store.NewValue(value))
+	r.keptInMemory(ctx, key, err)
 	r.changes.tell(key)
 	return w.Revision, err
 }
@@ -238,7 +239,7 @@ func (r *Ring) statusKeys(ctx context.Context, keys []store.Key) ([]store.Key, e
 }
 
 func (r *Ring) storeStatus(ctx context.Context) StoreStatus {
-	st := StoreStatus{Kind: r.driver.Kind()}
+	st := StoreStatus{Kind: r.shared.kind()}
 	opened, err := r.shared.open(ctx)
 	if err == nil {
 		st.ID = opened.Info().ID
@@ -254,11 +255,11 @@ func (r *Ring) storeStatus(ctx context.Context) StoreStatus {
 }
 
 // StoreKind returns the kind of the shared store, for example "vault".
-func (r *Ring) StoreKind() string { return r.driver.Kind() }
+func (r *Ring) StoreKind() string { return r.shared.kind() }
 
 // Driver returns the driver of the shared store: what WithStore gave, or what is
 // registered under the ring's kind. Helpers of tests find theirs by it.
-func (r *Ring) Driver() store.Driver { return r.driver }
+func (r *Ring) Driver() store.Driver { return r.shared.driverNow() }
 
 // SourceInfo is what a ring knows of one legacy source.
 type SourceInfo struct {
@@ -268,6 +269,9 @@ type SourceInfo struct {
 	Active bool
 	// Err says why the source cannot be listed, or its configuration not be read.
 	Err error
+	// Passed says why the older build passes over a source that is not there for
+	// this program. The source is then not active.
+	Passed error
 }
 
 // Sources describes the legacy sources in the older build's reading order. It
@@ -283,6 +287,11 @@ func (r *Ring) Sources(ctx context.Context) []SourceInfo {
 		}
 		if info.Active && info.Err == nil {
 			_, info.Err = s.Store.List(ctx, "")
+		}
+		if s.PassesOver != nil && errors.Is(info.Err, ErrUnavailable) {
+			if passes, err := s.PassesOver(ctx); passes && err == nil {
+				info.Active, info.Passed, info.Err = false, info.Err, nil
+			}
 		}
 		out = append(out, info)
 	}

@@ -32,6 +32,9 @@ type settings struct {
 	notify      func(Notice)
 	stateDir    string
 	switchStore bool
+	memory      *memory
+	optional    bool
+	progress    func(Progress)
 	broker      brokerage
 }
 

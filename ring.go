@@ -87,15 +87,13 @@ func productFile(ctx context.Context) func(string) ([]byte, error) {
 func guarded() bool { return runtime.GOOS != "darwin" }
 
 func (r *Ring) openShared() error {
-	if r.driver == nil {
-		d, err := store.DriverFor(r.kind)
-		if err != nil {
-			return err
-		}
-		r.driver = d
+	if err := r.findDriver(); err != nil {
+		return err
 	}
 	r.shared = &sharedStore{
 		driver: r.driver,
+		memory: r.memory,
+		said:   r.unshared(),
 		family: r.storeFamily(),
 		choice: choice{dir: r.stateDir, family: r.family.Name, replace: r.switchStore},
 		broker: r.broker,
@@ -130,7 +128,9 @@ func (r *Ring) traits(key store.Key) coexist.Traits {
 // unverified.
 func (r *Ring) noticed(n Notice) {
 	vain := n.Kind == coexist.NoticeUnverified || n.Kind == coexist.NoticeMigrationFailed
-	if vain && errors.Is(n.Err, ErrOutOfReach) {
+	// A migration that had no time left goes on with the next operation.
+	late := n.Kind == coexist.NoticeMigrationFailed && errors.Is(n.Err, ErrTimedOut)
+	if vain && errors.Is(n.Err, ErrOutOfReach) || late {
 		r.once.Do(func() { r.pass(n) })
 		return
 	}
@@ -255,9 +255,12 @@ func (r *Ring) openSource(l Legacy) (coexist.Source, error) {
 	if st, ok := opened.(stamper); ok {
 		s.Stamp = st.Stamp
 	}
-	if s.Active, err = r.inModes(l.Selector()); err != nil {
+	active, err := r.inModes(l.Selector())
+	if err != nil {
 		return coexist.Source{}, err
 	}
+	r.watchLegacy(active)
+	s.Active = r.aside(active)
 	s.PassesOver, err = r.inModes(l.Passes())
 	return s, err
 }

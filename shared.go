@@ -2,6 +2,7 @@ package kinring
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/kinring/kinring/store"
@@ -15,6 +16,9 @@ type sharedStore struct {
 	family store.Family
 	choice choice
 	broker brokerage
+	memory *memory // nil: the ring never keeps secrets in memory
+	said   func(error)
+	noted  stamps // of the sources, beside this store
 
 	mu     sync.Mutex
 	opened store.Store
@@ -30,12 +34,20 @@ func (s *sharedStore) open(ctx context.Context) (store.Store, error) {
 	if s.opened != nil {
 		return s.opened, nil
 	}
-	opened, err := s.throughBroker(ctx)
+	opened, err := s.memory.open(ctx, s)
+	if opened != nil || err != nil {
+		s.opened = opened
+		return opened, err
+	}
+	opened, err = s.throughBroker(ctx)
 	if opened == nil && err == nil {
 		opened, err = s.driver.Open(ctx, s.family)
 	}
+	if errors.Is(err, ErrAbsentByDesign) && s.said != nil {
+		s.said(err)
+	}
 	if err != nil {
-		return nil, store.At(err, "", s.driver.Kind(), store.Key{})
+		return s.instead(ctx, store.At(err, "", s.driver.Kind(), store.Key{}))
 	}
 	if err := s.choice.check(opened.Info()); err != nil {
 		_ = opened.Close() // nothing was written: the refusal is the answer
@@ -43,6 +55,14 @@ func (s *sharedStore) open(ctx context.Context) (store.Store, error) {
 	}
 	s.opened = opened
 	return opened, nil
+}
+
+// instead returns the store in memory where that is to take the place of one
+// that cannot be had.
+func (s *sharedStore) instead(ctx context.Context, cause error) (store.Store, error) {
+	opened, err := s.memory.instead(ctx, s, cause)
+	s.opened = opened
+	return opened, err
 }
 
 func (s *sharedStore) Info() store.Info {
@@ -112,7 +132,36 @@ func (s *sharedStore) FingerprintKey(ctx context.Context) ([]byte, error) {
 	if k, ok := opened.(store.FingerprintKeyer); ok {
 		return k.FingerprintKey(ctx)
 	}
-	return nil, &store.Error{Class: store.ErrUnsupported, Store: s.driver.Kind(), Detail: "it derives no fingerprint key"}
+	return nil, &store.Error{Class: store.ErrUnsupported, Store: opened.Info().Kind, Detail: "it derives no fingerprint key"}
+}
+
+// kind returns the kind of the store as it is now.
+func (s *sharedStore) kind() string { return s.driverNow().Kind() }
+
+func (s *sharedStore) driverNow() store.Driver {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.driver
+}
+
+// reset closes the store; the next operation opens it anew, with another driver
+// if there is one.
+func (s *sharedStore) reset(d store.Driver) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noted.forget()
+	if d != nil {
+		s.driver = d
+	}
+	if s.memory != nil {
+		s.memory.inUse.Store(false)
+	}
+	opened := s.opened
+	s.opened = nil
+	if opened == nil {
+		return nil
+	}
+	return opened.Close()
 }
 
 func (s *sharedStore) Close() error {

@@ -32,3 +32,10 @@ func (s *stamps) Note(key store.Key, source, stamp string) {
 	}
 	s.m[stampKey{key, source}] = stamp
 }
+
+// forget drops all: what was compared, was compared with another store.
+func (s *stamps) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.m = nil
+}

@@ -59,8 +59,8 @@ func (r *Ring) openStandIn() error {
 func (r *Ring) engineConfig(shared *sharedStore) coexist.Config {
 	return coexist.Config{
 		Shared: shared, Sources: r.sources, Policy: r.policy, Services: r.family.Services(), Traits: r.traits,
-		Queue: &fifo.Queue{}, Memory: &stamps{}, Leases: leases{shared}, Grace: r.grace, Patience: patience,
-		Random: random, Notify: r.noticed,
+		Queue: &fifo.Queue{}, Memory: &shared.noted, Leases: leases{shared}, Grace: r.grace, Patience: patience,
+		Random: random, Notify: r.noticed, BulkTime: bulkTime, BulkTell: r.progress,
 	}
 }
 
@@ -74,7 +74,7 @@ func (r *Ring) standing(ctx context.Context) (*standIn, error) {
 		return nil, nil
 	}
 	r.stand.once.Do(func() {
-		r.noticed(Notice{Kind: NoticeStandIn, Source: r.stand.shared.driver.Kind(), Err: cause})
+		r.noticed(Notice{Kind: NoticeStandIn, Source: r.stand.shared.kind(), Err: cause})
 	})
 	return r.stand, cause
 }

@@ -66,6 +66,7 @@ func (r *Ring) UpdateKey(ctx context.Context, key store.Key, f func(ctx context.
 		}
 		return store.NewValue(next), false, err
 	})
+	r.keptInMemory(ctx, key, err)
 	r.changes.tell(key)
 	return valueOf(reading), err
 }

@@ -19,17 +19,22 @@ const WatchInterval = 500 * time.Millisecond
 // told as one.
 type Event struct {
 	Key store.Key
-	// Present reports whether the shared store holds a value now.
+	// Present reports whether the shared store holds a value now; of a key that the
+	// profile does not share, whether an older build's store does.
 	Present  bool
 	Revision Revision
+	// Sources are the legacy sources in which the key may have changed since the
+	// event before.
+	Sources []string
 	// Err says why the key could not be looked at; watching goes on.
 	Err error
 }
 
 // Watch tells of changes of a key in the shared store: this ring's at once, other
 // programs' as soon as a store tells that is a store.Watcher, and within
-// WatchInterval where none does. The first event says how the key stands. The
-// sequence ends with the context.
+// WatchInterval where none does. An older build's change is told within
+// WatchInterval too, where its store tells of one without the value being read.
+// The first event says how the key stands. The sequence ends with the context.
 //
 //	for event := range ring.Watch(ctx, "auth") { ... }
 func (r *Ring) Watch(ctx context.Context, name string) iter.Seq[Event] {
@@ -48,9 +53,11 @@ func (r *Ring) WatchKey(ctx context.Context, key store.Key) iter.Seq[Event] {
 		own, stop := r.changes.listen(key)
 		defer stop()
 		var theirs <-chan struct{}
+		older, stopOlder := r.watchOlder(key)
+		defer stopOlder()
 		last := Event{Revision: "none yet"}
 		for ctx.Err() == nil {
-			if now := r.glance(ctx, key); now.differs(last) && ctx.Err() == nil {
+			if now := older.glance(ctx, last); now.differs(last) && ctx.Err() == nil {
 				if !yield(now) {
 					return
 				}
@@ -63,6 +70,7 @@ func (r *Ring) WatchKey(ctx context.Context, key store.Key) iter.Seq[Event] {
 			case <-ctx.Done():
 			case <-own:
 			case <-theirs:
+			case <-older.tick:
 			}
 		}
 	}
@@ -122,7 +130,7 @@ func (r *Ring) glance(ctx context.Context, key store.Key) Event {
 }
 
 func (e Event) differs(o Event) bool {
-	return e.Revision != o.Revision || e.Present != o.Present || (e.Err == nil) != (o.Err == nil)
+	return e.Revision != o.Revision || e.Present != o.Present || (e.Err == nil) != (o.Err == nil) || len(e.Sources) > 0
 }
 
 // changes passes on which keys this ring wrote.

@@ -3,9 +3,11 @@ package broker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/kinring/kinring/broker/policy"
@@ -21,6 +23,9 @@ type call struct {
 	id     json.RawMessage
 	params json.RawMessage
 	method method
+	// limit ends a request that takes long; nil for one that does not.
+	limit atomic.Pointer[time.Timer]
+	late  atomic.Bool
 }
 
 // method is what the broker does for one name.
@@ -69,10 +74,25 @@ func (c *conn) begin(m wire.Message) (*call, *wire.Error) {
 	return call, nil
 }
 
+// bound bounds a request that turned out to take long. A client's own deadline
+// ends it earlier, by a notification, but a client may forget about it.
+func (c *call) bound() {
+	c.limit.Store(time.AfterFunc(c.s.Limits.Call, func() {
+		c.late.Store(true)
+		c.cancel()
+	}))
+}
+
 // serve does the request and answers it.
 func (c *call) serve() {
 	defer c.handlers.Done()
 	result, err := c.do()
+	if limit := c.limit.Load(); limit != nil {
+		limit.Stop()
+	}
+	if c.late.Load() && errors.Is(err, store.ErrCancelled) {
+		err = &store.Error{Class: store.ErrTimedOut, Store: "broker", Detail: "the request took longer than the broker allows"}
+	}
 	clear(c.params) // they may hold a value
 	c.mu.Lock()
 	delete(c.calls, string(c.id))

@@ -111,8 +111,10 @@ const (
 // passed to another goroutine.
 func (c *conn) read() {
 	var turn atomic.Int32
+	var current *call
 	pass := time.AfterFunc(time.Hour, func() {
 		if turn.CompareAndSwap(serving, passed) {
+			current.bound()
 			c.read()
 		}
 	})
@@ -131,6 +133,7 @@ func (c *conn) read() {
 		if call == nil {
 			continue
 		}
+		current = call
 		turn.Store(serving)
 		pass.Reset(slowly)
 		call.serve()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
-	"sync"
 
 	"github.com/kinring/kinring/broker/wire"
 	"github.com/kinring/kinring/store"
@@ -76,7 +75,7 @@ func (c *call) serveLegacy() (any, error) {
 	}
 	if c.s.Legacy == nil {
 		return nil, &store.Error{Class: store.ErrUnsupported, Op: "serve", Store: "broker", Detail: "this family has no source that a client may serve",
-			Remedy: "give the profile a legacy source of layout client"}
+			Remedy: "give the profile a legacy source of layout " + Layout}
 	}
 	if err := c.s.Legacy.serve(p.Source, c.conn); err != nil {
 		return nil, err
@@ -85,64 +84,4 @@ func (c *call) serveLegacy() (any, error) {
 	c.asked.serving = true
 	c.mu.Unlock()
 	return nothing{}, nil
-}
-
-// Sources are the legacy sources that clients serve: values that only they can
-// read, such as those that an Electron application has encrypted with a key of its
-// own. A ring whose profile names a source of layout "client" reads them through
-// it.
-type Sources struct {
-	mu    sync.Mutex
-	names map[string]*conn // nil where nobody serves it now
-}
-
-// NewSources returns the sources of these names, which nobody serves yet.
-func NewSources(names ...string) *Sources {
-	s := &Sources{names: map[string]*conn{}}
-	for _, name := range names {
-		s.names[name] = nil
-	}
-	return s
-}
-
-// serve makes a client the one that serves a source. The last one to come serves
-// it: it is the one that runs.
-func (s *Sources) serve(name string, c *conn) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, known := s.names[name]; !known {
-		return &store.Error{Class: store.ErrInvalid, Op: "serve", Store: "broker", Detail: "the profile has no source " + visible(name) + " that a client may serve",
-			Remedy: "name one of layout client"}
-	}
-	s.names[name] = c
-	return nil
-}
-
-func (s *Sources) drop(c *conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for name, by := range s.names {
-		if by == c {
-			s.names[name] = nil
-		}
-	}
-}
-
-// Get asks the client that serves the source for a value.
-func (s *Sources) Get(ctx context.Context, name string, key store.Key) ([]byte, error) {
-	s.mu.Lock()
-	c := s.names[name]
-	s.mu.Unlock()
-	if c == nil {
-		return nil, &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService,
-			Detail: "the program that can read this source is not connected", Remedy: "start it"}
-	}
-	var item wire.LegacyItem
-	if err := c.ask(ctx, wire.MethodLegacyGet, wire.LegacyGet{Source: name, Key: wire.Key(key)}, &item); err != nil {
-		return nil, err
-	}
-	if item.Value == nil {
-		return nil, &store.Error{Class: store.ErrCorrupt, Detail: "the program that serves this source answered without a value"}
-	}
-	return *item.Value, nil
 }

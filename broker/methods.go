@@ -35,6 +35,7 @@ func init() {
 		wire.MethodWatch:       {serve: (*call).watch},
 		wire.MethodUnwatch:     {serve: (*call).unwatch},
 
+		wire.MethodStoreOpen:   {right: policy.Store, serve: (*call).storeOpen},
 		wire.MethodStoreGet:    {right: policy.Store, serve: (*call).storeGet},
 		wire.MethodStorePut:    {right: policy.Store, serve: (*call).storePut},
 		wire.MethodStoreDelete: {right: policy.Store, serve: (*call).storeDelete},
@@ -76,13 +77,8 @@ func (c *call) hello() (any, error) {
 	case !c.subject.Owner:
 		return nil, c.may(policy.Get, store.Key{}, "") // denied, and on record
 	}
-	// Opening tells a client which store it is, if it can be opened at all now.
-	info, openErr := c.s.backing.Open(c.ctx)
 	w := wire.Welcome{Version: wire.Version, Server: c.s.Version, Family: family, Rights: c.rights(),
-		Store: wire.FromInfo(info), Limits: c.s.Limits.wire()}
-	if openErr != nil {
-		w.StoreError = wire.FromError(openErr)
-	}
+		Limits: c.s.Limits.wire()}
 	if c.peer.Proves() {
 		w.Nonce = newNonce()
 	}
@@ -184,7 +180,14 @@ func (c *call) unlock() (any, error) {
 	return nothing{}, c.s.Unlock(p.Passphrase, time.Duration(p.Seconds)*time.Second)
 }
 
-func (c *call) lock() (any, error) { return nothing{}, c.s.backing.Lock() }
+// lock forgets what opens the store before it closes it, so that nothing opens it
+// again in between.
+func (c *call) lock() (any, error) {
+	if c.s.Forget != nil {
+		c.s.Forget()
+	}
+	return nothing{}, c.s.backing.Lock()
+}
 
 // shutdown answers, and then ends Serve.
 func (c *call) shutdown() (any, error) {

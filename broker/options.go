@@ -31,6 +31,8 @@ type Options struct {
 	// Unlock opens the shared store with a passphrase that a client hands in, and
 	// keeps it open for that long, 0 meaning until Lock; nil is unsupported.
 	Unlock func(passphrase []byte, keep time.Duration) error
+	// Forget forgets what Unlock was given; nil where that is nothing.
+	Forget func()
 	// Legacy is told which client serves which legacy source; nil refuses all.
 	Legacy *Sources
 	// Version is how the broker calls itself.

@@ -3,7 +3,6 @@ package broker
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/kinring/kinring"
 	"github.com/kinring/kinring/broker/policy"
@@ -103,7 +102,7 @@ func (c *call) list() (any, error) {
 	for _, k := range l.Keys {
 		if c.sees(policy.List, k.Name) {
 			out.Keys = append(out.Keys, wire.Listed{Key: k.Name, Service: k.Key.Service, Account: k.Key.Account,
-				Where: string(k.Where), Sources: slices.Concat([]string{}, k.Sources)})
+				Where: string(k.Where), Sources: append([]string{}, k.Sources...)})
 		}
 	}
 	return out, nil

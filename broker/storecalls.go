@@ -9,22 +9,24 @@ import (
 	"github.com/kinring/kinring/store"
 )
 
-// bounded bounds a call of the store itself: the client's own deadline ends it
-// earlier, by a notification, but a client may forget about it.
+// bounded bounds a call that waits for somebody else.
 func (c *call) bounded() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(c.ctx, c.s.Limits.Call)
 }
 
 func (c *call) now() time.Time { return time.Now() }
 
+func (c *call) storeOpen() (any, error) {
+	info, err := c.s.backing.Open(c.ctx)
+	return wire.FromInfo(info), err
+}
+
 func (c *call) storeGet() (any, error) {
 	var p wire.Key
 	if err := c.read(&p); err != nil {
 		return nil, err
 	}
-	ctx, cancel := c.bounded()
-	defer cancel()
-	item, err := c.s.backing.Get(ctx, p.Store())
+	item, err := c.s.backing.Get(c.ctx, p.Store())
 	if err != nil {
 		return nil, err
 	}
@@ -50,9 +52,7 @@ func (c *call) storePut() (any, error) {
 		return nil, err
 	}
 	defer item.Value.Wipe()
-	ctx, cancel := c.bounded()
-	defer cancel()
-	revision, err := c.s.backing.Put(ctx, p.Key.Store(), item, cond)
+	revision, err := c.s.backing.Put(c.ctx, p.Key.Store(), item, cond)
 	return wire.Written{Revision: string(revision)}, err
 }
 
@@ -65,9 +65,7 @@ func (c *call) storeDelete() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := c.bounded()
-	defer cancel()
-	return nothing{}, c.s.backing.Delete(ctx, p.Key.Store(), cond)
+	return nothing{}, c.s.backing.Delete(c.ctx, p.Key.Store(), cond)
 }
 
 func (c *call) storeList() (any, error) {
@@ -75,9 +73,7 @@ func (c *call) storeList() (any, error) {
 	if err := c.read(&p); err != nil {
 		return nil, err
 	}
-	ctx, cancel := c.bounded()
-	defer cancel()
-	entries, err := c.s.backing.List(ctx, p.Service)
+	entries, err := c.s.backing.List(c.ctx, p.Service)
 	if err != nil {
 		return nil, err
 	}
@@ -89,9 +85,7 @@ func (c *call) storeList() (any, error) {
 }
 
 func (c *call) storePrint() (any, error) {
-	ctx, cancel := c.bounded()
-	defer cancel()
-	key, err := c.s.backing.FingerprintKey(ctx)
+	key, err := c.s.backing.FingerprintKey(c.ctx)
 	return wire.Print{Key: key}, err
 }
 

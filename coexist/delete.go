@@ -67,7 +67,7 @@ func (p *parts) err() error {
 		return p.cause
 	}
 	return &store.Error{Class: store.ErrPartial, Done: p.done, Missing: p.missing, Err: p.cause,
-		Remedy: "delete again to finish"}
+		Remedy: unlessPartial(p.cause, "delete again to finish")}
 }
 
 func (e *Engine) delete(ctx context.Context, key store.Key) (bool, error) {
@@ -115,13 +115,17 @@ func (e *Engine) finish(ctx context.Context, p *printer, key store.Key, marker s
 
 // remove deletes from one source.
 func (d *deletion) remove(ctx context.Context, s sighting, cond store.Condition) {
-	err := s.source.Store.Delete(ctx, d.key, cond)
+	d.removed(s, s.source.Store.Delete(ctx, d.key, cond))
+}
+
+// removed notes what came of deleting from a source.
+func (d *deletion) removed(s sighting, err error) {
 	missing := errors.Is(err, store.ErrNotFound)
 	if missing {
 		err = nil
 	}
 	d.note(s.source.Name, store.At(err, "", s.source.Name, d.key))
-	if err == nil {
+	if written(err) {
 		d.existed = d.existed || !missing
 		d.gone = append(d.gone, s.source.Name)
 	}
@@ -236,9 +240,34 @@ func (e *Engine) lookAll(ctx context.Context, key store.Key) []sighting {
 func (e *Engine) deleteLegacy(ctx context.Context, d *deletion) {
 	for _, s := range d.seen {
 		if s = s.beside(d.printer.recall(d.before, s.source.Name)); !s.inactive || s.hides() {
-			d.remove(ctx, s, store.Any())
+			e.removeSeen(ctx, d, s)
 		}
 	}
+}
+
+// removeSeen deletes what a source showed, and what took its place before that
+// could be deleted: where there was nothing it looks again, because the marker says
+// so and would take for a new sign-in what came in between. Each attempt is
+// conditional on what was seen, so that one that lands late removes nothing that an
+// older build wrote meanwhile. What could not be read is deleted whatever it is.
+func (e *Engine) removeSeen(ctx context.Context, d *deletion, s sighting) {
+	if s.err == nil && s.passed == nil && !s.present {
+		s = e.look(ctx, s.source, d.key)
+	}
+	err := again(ctx, func() error {
+		switch {
+		case s.err != nil || s.passed != nil:
+			return s.source.Store.Delete(ctx, d.key, store.Any())
+		case !s.present:
+			return &store.Error{Class: store.ErrNotFound}
+		}
+		err := s.source.Store.Delete(ctx, d.key, store.Match(s.revision))
+		if errors.Is(err, store.ErrConflict) {
+			s = e.look(ctx, s.source, d.key)
+		}
+		return err
+	})
+	d.removed(s, err)
 }
 
 // complete renews the marker to say which sources are empty now. Until then it

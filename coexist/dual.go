@@ -71,7 +71,8 @@ func (e *Engine) legacyAlone(ctx context.Context, key store.Key, value store.Val
 	if e.Policy.FastForward != Auto {
 		return cause
 	}
-	if err := e.overwrite(ctx, key, value, target.source, nil); err != nil {
+	// A source that has it, and says that its app does not know yet, has it.
+	if err := e.overwrite(ctx, key, value, target.source, nil); err != nil && !written(err) {
 		if store.ClassOf(err) == store.ErrOutcomeUnknown {
 			return store.At(err, "", target.source.Name, key)
 		}
@@ -88,21 +89,25 @@ func (e *Engine) setLegacy(ctx context.Context, key store.Key, item store.Item, 
 		now, err := e.Shared.Get(ctx, key)
 		return err == nil && now.Revision == item.Revision, err
 	}
+	var told error
 	if err := e.overwrite(ctx, key, item.Value, src, ours); err != nil {
-		return w, &store.Error{Class: store.ErrPartial, Done: []string{sharedPart}, Missing: []string{src.Name},
-			Err: store.At(err, "", src.Name, key), Remedy: "set it again, or reconcile the key"}
+		told = &store.Error{Class: store.ErrPartial, Done: []string{sharedPart}, Missing: []string{src.Name},
+			Err: store.At(err, "", src.Name, key), Remedy: unlessPartial(err, "set it again, or reconcile the key")}
+		if !written(err) {
+			return w, told
+		}
 	}
 	p, err := e.prints(ctx, false)
 	if err != nil {
 		return w, err
 	}
-	done := sighting{source: src, present: true, value: item.Value}
+	done := sighting{source: src, present: true, value: item.Value, wrote: true}
 	next, err := e.confirm(ctx, p, key, item, []sighting{done})
 	if err != nil {
 		e.notify(NoticeMirrorFailed, key, src.Name, err)
-		return w, nil // both hold the value; the record still says that it was to be mirrored
+		return w, told // both hold the value; the record still says that it was to be mirrored
 	}
-	return Written{Revision: next.Revision, Generation: next.Record.Generation}, nil
+	return Written{Revision: next.Revision, Generation: next.Record.Generation}, told
 }
 
 // overwrite puts a value over whatever a source holds. Each attempt is
@@ -129,24 +134,18 @@ func (e *Engine) overwrite(ctx context.Context, key store.Key, value store.Value
 	})
 }
 
-// bulk migrates everything once, on the first operation of a family whose policy
-// says so. What fails is told and tried again by the next program: it fails no
-// operation.
-func (e *Engine) bulk(ctx context.Context) {
-	if e.Policy.BulkMigrate != BulkFirstOperation || e.bulked.Load() {
-		return
+// written reports whether a source did what it was told, although it says that
+// not everybody knows: an app that runs answers from memory until it ends.
+func written(err error) bool {
+	var own *store.Error
+	return err == nil || errors.As(err, &own) && own.Class == store.ErrPartial && len(own.Done) > 0
+}
+
+// unlessPartial returns a remedy for what failed, and nothing for what was done
+// in part: that has a remedy of its own.
+func unlessPartial(err error, remedy string) string {
+	if store.ClassOf(err) == store.ErrPartial {
+		return ""
 	}
-	p, _, err := e.Migrated(ctx)
-	if err == nil && !p.Complete {
-		p, err = e.Migrate(ctx, false, nil)
-	}
-	if errors.Is(err, store.ErrAbsentByDesign) {
-		return // there is nowhere to migrate to
-	}
-	if err != nil {
-		e.notify(NoticeMigrationFailed, store.Key{}, "", err)
-	}
-	if err == nil && p.Complete || errors.Is(err, store.ErrPartial) {
-		e.bulked.Store(true)
-	}
+	return remedy
 }

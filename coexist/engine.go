@@ -123,6 +123,8 @@ const (
 	NoticeFinishFailed    NoticeKind = "mark-pending"     // a deletion is done but its marker could not be completed
 	NoticeMirrorFailed    NoticeKind = "mirror-failed"    // an older build could not be given a new value
 	NoticeMigrationFailed NoticeKind = "migration-failed" // some keys could not be migrated on the first operation
+	NoticeInMemory        NoticeKind = "in-memory"        // a value was kept, for this program's life alone
+	NoticeUnshared        NoticeKind = "unshared"         // there is no shared store; the legacy sources are the store
 	NoticeInterrupted     NoticeKind = "interrupted"      // an Update before this one ended inside its function
 )
 
@@ -151,6 +153,11 @@ type Config struct {
 	// once more. An Update whose function failed asks it while an older build may
 	// be about to write; nil does not wait.
 	Patience func(ctx context.Context) func() bool
+	// BulkTime returns the context in which the migration of the first operation
+	// runs, so that it leaves time for the operation; nil gives it all there is.
+	BulkTime func(ctx context.Context) (context.Context, context.CancelFunc)
+	// BulkTell is told of its progress after each key; it may be nil.
+	BulkTell func(Progress)
 	// Random fills its argument with random bytes. It is used once in the life
 	// of a shared store that cannot derive a fingerprint key.
 	Random func([]byte) error
@@ -164,6 +171,7 @@ type Engine struct {
 	Config
 	printer atomic.Pointer[printer]
 	bulked  atomic.Bool // the migration of the first operation is done with
+	bulking atomic.Bool // it is under way
 }
 
 // New returns an engine, or refuses a policy that the shared store cannot

@@ -17,6 +17,7 @@ type sighting struct {
 	revision store.Revision
 	err      error // why it could not be told
 	passed   error // why the older build passes over the source, which is then inactive
+	wrote    bool  // the value is one that was written after the look
 }
 
 // beside returns the sighting beside what the record says of the source. One
@@ -152,7 +153,10 @@ func (s sighting) agreement(p *printer, key store.Key) store.Agreement {
 // announced to the source and is not what it showed may still land there.
 func (s sighting) follow(p *printer, key store.Key, then store.Agreement) store.Agreement {
 	a := s.agreement(p, key)
-	if then.Pending != a.Fingerprint {
+	switch {
+	case then.Kind == store.Pruned && a.Kind == store.Held:
+		a.Pending = a.Fingerprint // a Prune may be about to remove it: then nobody signed out
+	case then.Pending != a.Fingerprint || then.Pending == then.Fingerprint:
 		a.Pending = then.Pending
 	}
 	return a

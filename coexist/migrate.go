@@ -36,24 +36,8 @@ type FailedKey struct {
 // the error is ErrPartial.
 func (e *Engine) Migrate(ctx context.Context, dryRun bool, tell func(Progress)) (Progress, error) {
 	m := &migration{Engine: e, dryRun: dryRun, tell: tell}
-	if tell == nil {
-		m.tell = func(Progress) {}
-	}
-	keys, err := m.snapshot(ctx)
-	if err != nil {
-		return Progress{}, store.At(err, "migrate", "", store.Key{})
-	}
-	defer e.batch()()
-	m.Total = len(keys)
-	for _, key := range keys {
-		if err := store.FromContext(ctx); err != nil {
-			return m.Progress, store.At(err, "migrate", "", store.Key{})
-		}
-		m.one(ctx, key)
-		m.tell(m.Progress)
-	}
-	m.Complete = m.Verified == m.Total
-	return m.Progress, store.At(m.finish(ctx), "migrate", "", store.Key{})
+	err := m.run(ctx)
+	return m.Progress, store.At(err, "migrate", "", store.Key{})
 }
 
 type migration struct {
@@ -61,6 +45,40 @@ type migration struct {
 	Progress
 	dryRun bool
 	tell   func(Progress)
+	// after is the last key that was dealt with, by this run or by one before that
+	// it goes on from.
+	after store.Key
+	// lazy: nobody asked for it. That there is nothing to migrate is not kept, so
+	// that what comes later is.
+	lazy bool
+}
+
+func (m *migration) run(ctx context.Context) error {
+	if m.tell == nil {
+		m.tell = func(Progress) {}
+	}
+	keys, err := m.snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	defer m.batch()()
+	m.Total = len(keys)
+	for _, key := range keys {
+		if key.Compare(m.after) <= 0 {
+			continue
+		}
+		if err := store.FromContext(ctx); err != nil {
+			return err
+		}
+		if err := m.one(ctx, key); err != nil {
+			return err
+		}
+		m.after = key
+		m.tell(m.Progress)
+	}
+	m.Complete = m.Verified >= m.Total && len(m.Failed) == 0
+	m.after = store.Key{}
+	return m.finish(ctx)
 }
 
 // snapshot returns the shared keys that legacy sources in use hold. A source
@@ -77,7 +95,8 @@ func (m *migration) snapshot(ctx context.Context) ([]store.Key, error) {
 	return slices.DeleteFunc(keys, func(k store.Key) bool { return m.Traits(k).LegacyOnly }), nil
 }
 
-func (m *migration) one(ctx context.Context, key store.Key) {
+// one migrates one key. It fails only if the time for all of them is over.
+func (m *migration) one(ctx context.Context, key store.Key) error {
 	err := m.do(ctx, "migrate", key, func(ctx context.Context) error {
 		return again(ctx, func() error { return m.copy(ctx, key) })
 	})
@@ -88,9 +107,12 @@ func (m *migration) one(ctx context.Context, key store.Key) {
 	case errors.Is(err, errNotYet):
 	case errors.Is(err, store.ErrNotFound):
 		m.Total-- // it went away meanwhile: there is nothing to migrate
+	case store.FromContext(ctx) != nil:
+		return store.FromContext(ctx) // nobody can tell yet: it is looked at again
 	default:
 		m.Failed = append(m.Failed, FailedKey{key, err})
 	}
+	return nil
 }
 
 // errNotYet is a dry run's word for a key that is to be copied.
@@ -131,6 +153,13 @@ type kept struct {
 	Verified int          `json:"verified"`
 	Failed   []keptFailed `json:"failed"`
 	Complete bool         `json:"complete"`
+	// After is the last key that was dealt with, if the run was broken off.
+	After *keptKey `json:"after,omitempty"`
+}
+
+type keptKey struct {
+	Service string `json:"service"`
+	Account string `json:"account"`
 }
 
 type keptFailed struct {
@@ -146,7 +175,7 @@ const maxKeptFailures = 100
 // finish keeps the state in the shared store. It is what Status shows, not what
 // a later run relies on: that looks at each key itself.
 func (m *migration) finish(ctx context.Context) error {
-	if !m.dryRun {
+	if !m.dryRun && (m.Total > 0 || !m.lazy) {
 		if err := m.keep(ctx); err != nil {
 			return err
 		}
@@ -171,6 +200,9 @@ func (m *migration) keep(ctx context.Context) error {
 		}
 		k.Failed = append(k.Failed, keptFailed{f.Key.Service, f.Key.Account, name})
 	}
+	if m.after != (store.Key{}) {
+		k.After = &keptKey{m.after.Service, m.after.Account}
+	}
 	text, err := json.Marshal(k)
 	if err != nil {
 		return err
@@ -181,23 +213,31 @@ func (m *migration) keep(ctx context.Context) error {
 
 // Migrated returns how far the last migration came, and whether there was one.
 func (e *Engine) Migrated(ctx context.Context) (Progress, bool, error) {
+	k, ran, err := e.kept(ctx)
+	return k.progress(), ran, err
+}
+
+func (e *Engine) kept(ctx context.Context) (k kept, ran bool, err error) {
 	item, err := e.Shared.Get(ctx, migrationKey)
 	if errors.Is(err, store.ErrNotFound) {
-		return Progress{}, false, nil
+		return kept{}, false, nil
 	}
 	if err != nil {
-		return Progress{}, false, err
+		return kept{}, false, err
 	}
-	var k kept
 	item.Value.View(func(b []byte) { err = json.Unmarshal(b, &k) })
 	if err != nil {
-		return Progress{}, false, &store.Error{Class: store.ErrCorrupt, Detail: "the state of the migration cannot be read", Err: err}
+		return kept{}, false, &store.Error{Class: store.ErrCorrupt, Detail: "the state of the migration cannot be read", Err: err}
 	}
+	return k, true, nil
+}
+
+func (k kept) progress() Progress {
 	p := Progress{Total: k.Done + len(k.Failed), Done: k.Done, Verified: k.Verified, Complete: k.Complete}
 	for _, f := range k.Failed {
 		p.Failed = append(p.Failed, FailedKey{store.Key{Service: f.Service, Account: f.Account}, classNamed(f.Class)})
 	}
-	return p, true, nil
+	return p
 }
 
 func classNamed(name string) error {

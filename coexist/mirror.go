@@ -21,7 +21,7 @@ func (e *Engine) mirror(ctx context.Context, p *printer, key store.Key, item sto
 			s, s.err = e.mirrorTo(ctx, p, key, item, s)
 		}
 		failed.note(src.Name, s.err)
-		if s.err == nil {
+		if written(s.err) {
 			done = append(done, s)
 		}
 	}
@@ -39,11 +39,10 @@ func (e *Engine) mirrorTo(ctx context.Context, p *printer, key store.Key, item s
 			Detail: "an older build wrote there meanwhile; its value was kept", Remedy: "see status"}
 	}
 	_, err := s.source.Store.Put(ctx, key, store.Item{Value: item.Value}, store.Match(s.revision))
-	if err != nil {
-		return s, store.At(err, "", s.source.Name, key)
+	if written(err) {
+		s.value, s.wrote = item.Value, true
 	}
-	s.value = item.Value
-	return s, nil
+	return s, store.At(err, "", s.source.Name, key)
 }
 
 // confirm records what both agree on since a mirror: the shared value itself. If
@@ -52,8 +51,12 @@ func (e *Engine) confirm(ctx context.Context, p *printer, key store.Key, item st
 	sources := inherit(p, item.Record, e.sources(key))
 	for i := range sources {
 		for _, s := range done {
-			if s.source.Name == sources[i].Source {
+			switch {
+			case s.source.Name != sources[i].Source:
+			case s.wrote: // so what was on its way there meets another revision
 				sources[i] = s.agreement(p, key)
+			default:
+				sources[i] = s.follow(p, key, sources[i])
 			}
 		}
 	}
@@ -93,5 +96,5 @@ func partialMirror(failed parts) error {
 		return nil
 	}
 	return &store.Error{Class: store.ErrPartial, Done: append([]string{sharedPart}, failed.done...), Missing: failed.missing,
-		Err: failed.cause, Remedy: "the new value is kept in the shared store; the next update finishes the rest"}
+		Err: failed.cause, Remedy: unlessPartial(failed.cause, "the new value is kept in the shared store; the next update finishes the rest")}
 }

@@ -106,7 +106,7 @@ func putBack(ctx context.Context, key store.Key, item store.Item, s sighting) (s
 	if _, err := s.source.Store.Put(ctx, key, store.Item{Value: item.Value}, cond); err != nil {
 		return s, store.At(err, "", s.source.Name, key)
 	}
-	s.present, s.value = true, item.Value
+	s.present, s.value, s.wrote = true, item.Value, true
 	return s, nil
 }
 

@@ -55,6 +55,7 @@ func (u *Unsaved) Discard() error { return u.drop() }
 // at most once, so that no two programs of the family ever make something from
 // the same value. If the result cannot be written, the error is an *Unsaved.
 func (e *Engine) Update(ctx context.Context, key store.Key, change Change) (Reading, error) {
+	e.bulk(ctx)
 	var r Reading
 	err := e.do(ctx, "update", key, func(ctx context.Context) error {
 		if e.Traits(key).LegacyOnly || e.Leases == nil || e.Grace == nil {
@@ -262,7 +263,7 @@ func (u *update) save(ctx context.Context, next store.Value) (Reading, error) {
 		func(a store.Agreement) bool { return mirrors && a.Kind == store.Held })
 	var err error
 	if item.Revision, err = u.Shared.Put(ctx, u.key, item, cond); err != nil || !mirrors {
-		return shared(item), err
+		return shared(item), whole(err)
 	}
 	err = u.inTurn(ctx, u.key, func() (err error) {
 		item, err = u.mirrored(ctx, u.printer, u.key, item)
@@ -272,6 +273,16 @@ func (u *update) save(ctx context.Context, next store.Value) (Reading, error) {
 		err = partialMirror(parts{missing: []string{"legacy"}, cause: err})
 	}
 	return shared(item), err
+}
+
+// whole takes a store's claim to have written an item in part for what it can only
+// mean: that nobody knows what is there. Here a partial result says that the shared
+// store has the value and an older build has not.
+func whole(err error) error {
+	if store.ClassOf(err) != store.ErrPartial {
+		return err
+	}
+	return &store.Error{Class: store.ErrOutcomeUnknown, Err: err, Detail: "the store says that it wrote a part of an item"}
 }
 
 // unsaved keeps a result that could not be written, with the means to write it.

@@ -36,7 +36,9 @@ var (
 	ErrCorrupt = class("corrupt")
 	// ErrUnsupported: the store cannot do this, or something newer wrote it.
 	ErrUnsupported = class("unsupported")
-	// ErrPartial: part of it is done; see the error's Done and Missing.
+	// ErrPartial: part of it is done; see the error's Done and Missing. A Put or
+	// Delete that a store did, and that a program which reads the store will not
+	// know of before it restarts, is partial too: Done names the store's part.
 	ErrPartial = class("partial")
 	// ErrOutcomeUnknown: it may or may not have happened, or happen yet.
 	ErrOutcomeUnknown = class("outcome-unknown")

@@ -2,10 +2,8 @@ package keychain
 
 import (
 	"context"
-	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -80,34 +78,30 @@ func openOn(t testing.TB, m secitem.Mac) store.Store {
 }
 
 // serve lets other processes use the Mac as the program.
-func serve(t testing.TB, m secitem.Mac) (socket string) {
+func serve(t testing.TB, m secitem.Mac) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "desk") // short: sockets' paths may not be long
+	socket, done, err := desk.Open(m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	socket = filepath.Join(dir, "s")
-	l, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go desk.Serve(l, m)
+	t.Cleanup(done)
 	return socket
 }
 
 // deskVariable tells a worker which Mac to use.
 const deskVariable = "KINRING_TEST_DESK"
 
+// openWorker opens a worker's store: on the Mac that is served to it.
+var openWorker = func(ctx context.Context) (store.Store, error) {
+	remote, err := desk.Dial(os.Getenv(deskVariable))
+	if err != nil {
+		return nil, err
+	}
+	return Driver(Options{Program: mac.New(remote)}).Open(ctx, family)
+}
+
 func TestMain(m *testing.M) {
-	storetest.WorkerMain(func() (store.Store, error) {
-		remote, err := desk.Dial(os.Getenv(deskVariable))
-		if err != nil {
-			return nil, err
-		}
-		return Driver(Options{Program: mac.New(remote)}).Open(context.Background(), family)
-	})
+	storetest.WorkerMain(func() (store.Store, error) { return openWorker(context.Background()) })
 	os.Exit(m.Run())
 }
 

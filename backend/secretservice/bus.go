@@ -34,8 +34,9 @@ func sessionBus() (string, error) {
 }
 
 // dial connects to a bus. The connection is not bound to the context, which
-// limits only how long connecting may take.
-func dial(ctx context.Context, address string) (*dbus.Conn, error) {
+// limits only how long connecting may take. overhear sees every message before it
+// is passed on.
+func dial(ctx context.Context, address string, overhear func(*dbus.Message)) (*dbus.Conn, error) {
 	type result struct {
 		conn *dbus.Conn
 		err  error
@@ -44,7 +45,8 @@ func dial(ctx context.Context, address string) (*dbus.Conn, error) {
 	done := make(chan result, 1)
 	go func() {
 		external := dbus.AuthExternal(strconv.Itoa(os.Geteuid()))
-		conn, err := dbus.Connect(address, dbus.WithContext(alive), dbus.WithAuth(external))
+		conn, err := dbus.Connect(address, dbus.WithContext(alive), dbus.WithAuth(external),
+			dbus.WithIncomingInterceptor(overhear))
 		done <- result{conn, err}
 	}()
 	select {

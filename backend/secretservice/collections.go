@@ -1,23 +1,14 @@
 package secretservice
 
-import (
-	"context"
-
-	"github.com/godbus/dbus/v5"
-)
+import "context"
 
 // Collections returns all collections, locked ones too.
 func (c *Conn) Collections(ctx context.Context) ([]Collection, error) {
 	var out []Collection
 	err := c.with(ctx, func(p *peer) error {
-		var all dbus.Variant
-		err := p.at(servicePath).call(ctx, reads, propertiesIface+"Get", []any{"org.freedesktop.Secret.Service", "Collections"}, &all)
+		paths, err := p.collections(ctx)
 		if err != nil {
 			return err
-		}
-		paths, ok := all.Value().([]dbus.ObjectPath)
-		if !ok {
-			return corrupt("the keyring does not say which collections there are")
 		}
 		out = nil
 		for _, path := range paths {

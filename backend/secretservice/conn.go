@@ -160,7 +160,7 @@ func (c *Conn) DefaultCollection(ctx context.Context) (Collection, error) {
 
 func (p *peer) defaultCollection(ctx context.Context) (dbus.ObjectPath, error) {
 	var path dbus.ObjectPath
-	err := p.at(servicePath).call(ctx, reads, serviceIface+"ReadAlias", []any{"default"}, &path)
+	err := p.ask(ctx, serviceIface+"ReadAlias", []any{"default"}, &path)
 	if err == nil && !exists(path) {
 		err = &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService, Err: errNoDefault,
 			Remedy: "make one in the desktop's password manager, or sign in to the desktop once"}
@@ -197,7 +197,7 @@ func (p *peer) isLocked(ctx context.Context, collection dbus.ObjectPath) (bool, 
 // collections returns all collections of the provider.
 func (p *peer) collections(ctx context.Context) ([]dbus.ObjectPath, error) {
 	var all dbus.Variant
-	err := p.at(servicePath).call(ctx, reads, propertiesIface+"Get", []any{"org.freedesktop.Secret.Service", "Collections"}, &all)
+	err := p.ask(ctx, propertiesIface+"Get", []any{"org.freedesktop.Secret.Service", "Collections"}, &all)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ const (
 	attrAccount = "kinring:account"
 	attrNumber  = "kinring:number"
 	attrRecord  = "kinring:record" // missing if there is no record
+	attrEmpty   = "kinring:empty"  // only where the value is empty, as in a marker
 )
 
 // itemMark is the same in all versions, so that all of them find all items.
@@ -52,6 +53,9 @@ func newEntry(key store.Key, item store.Item, number uint64, over *entry) (NewIt
 	if record != "" {
 		attributes[attrRecord] = record
 	}
+	if item.Value.Len() == 0 {
+		attributes[attrEmpty] = "1"
+	}
 	return NewItem{
 		Label:      key.Service + "/" + key.Account,
 		Attributes: attributes,
@@ -65,6 +69,7 @@ type entry struct {
 	key      store.Key
 	number   uint64 // 0 if another program made the item
 	backfill bool
+	empty    bool // whether the value was written as an empty one
 	record   store.Record
 	damage   error // why the record cannot be read
 	revision store.Revision
@@ -80,18 +85,19 @@ func readEntry(item Item, p Properties) (entry, error) {
 		if p.Locked {
 			return e, locked(nil)
 		}
-		return e, &store.Error{Class: store.ErrCorrupt, Detail: "the keyring finds an item and does not show what it was found by",
-			Remedy: "restart the keyring"}
+		// KWallet shows an item that is gone without attributes, and no error.
+		return e, &store.Error{Class: store.ErrNotFound, Detail: "the item went away while it was looked at"}
 	}
 	text, isBackfill := strings.CutPrefix(a[attrNumber], backfillMark)
 	e.backfill = isBackfill
 	if a[attrNumber] != "" {
 		var err error
-		if e.number, err = strconv.ParseUint(text, 10, 64); err != nil || e.number > fence.Highest || e.number == 0 {
+		if e.number, err = strconv.ParseUint(text, 10, 64); err != nil || e.number > fence.Highest || e.number == 0 || strconv.FormatUint(e.number, 10) != text {
 			return e, &store.Error{Class: store.ErrCorrupt, Key: e.key.Redacted(), Detail: "an item's " + attrNumber + " is no number of a write",
 				Remedy: "remove the item from the keyring with another program"}
 		}
 	}
+	e.empty = a[attrEmpty] != ""
 	e.record, e.damage = store.ParseRecord(a[attrRecord])
 	e.revision = e.name(p)
 	return e, nil

@@ -61,8 +61,11 @@ func (c *Conn) Search(ctx context.Context, attributes map[string]string) ([]Item
 }
 
 func (p *peer) search(ctx context.Context, attributes map[string]string) ([]Item, error) {
+	if err := p.searchable(ctx); err != nil {
+		return nil, err
+	}
 	var unlocked, locked []dbus.ObjectPath
-	err := p.at(servicePath).call(ctx, reads, serviceIface+"SearchItems", []any{attributes}, &unlocked, &locked)
+	err := p.ask(ctx, serviceIface+"SearchItems", []any{attributes}, &unlocked, &locked)
 	if err != nil {
 		return nil, err
 	}
@@ -76,18 +79,43 @@ func (p *peer) search(ctx context.Context, attributes map[string]string) ([]Item
 	return out, nil
 }
 
+// searchable refuses a search that would ask for a password, as KeePassXC's does
+// while its database is locked, where nobody may be asked.
+func (p *peer) searchable(ctx context.Context) error {
+	kind, err := p.kind(ctx)
+	if err != nil || kind != keepassxc || mayAsk(ctx) {
+		return err
+	}
+	return p.unlockedAll(ctx)
+}
+
+// unlockedAll reports a locked collection as ErrLocked.
+func (p *peer) unlockedAll(ctx context.Context) error {
+	all, err := p.collections(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		switch is, err := p.isLocked(ctx, c); {
+		case err != nil:
+			return err
+		case is:
+			return locked(nil)
+		}
+	}
+	return nil
+}
+
 // Secret reads an item's secret. An item that is gone is ErrNotFound.
 //
 // Where a person may be asked, a locked item is unlocked first.
 func (c *Conn) Secret(ctx context.Context, item Item) (Secret, error) {
 	var out Secret
 	err := c.on(ctx, item.owner, func(p *peer) (err error) {
-		if item.Locked {
-			if err := c.unlock(ctx, p, []string{item.Path}); err != nil {
-				return err
-			}
+		if err := c.ready(ctx, p, item); err != nil {
+			return err
 		}
-		out, err = p.secret(ctx, dbus.ObjectPath(item.Path))
+		out, err = p.secretOf(ctx, dbus.ObjectPath(item.Path))
 		return err
 	})
 	return out, err
@@ -104,20 +132,21 @@ func (p *peer) secret(ctx context.Context, path dbus.ObjectPath) (Secret, error)
 		out = Secret{value, w.ContentType}
 		return err
 	})
+	return out, err
+}
+
+// secretOf tells an empty secret from one that cannot be read: KWallet returns an
+// empty one for a locked item, without an error.
+func (p *peer) secretOf(ctx context.Context, path dbus.ObjectPath) (Secret, error) {
+	out, err := p.secret(ctx, path)
 	if err != nil || out.Value.Len() > 0 {
 		return out, err
 	}
-	return out, p.refuseEmptyOfLocked(ctx, path)
-}
-
-// refuseEmptyOfLocked tells an empty secret from one that cannot be read:
-// KWallet returns an empty one for a locked item, without an error.
-func (p *peer) refuseEmptyOfLocked(ctx context.Context, path dbus.ObjectPath) error {
 	properties, err := p.properties(ctx, path)
 	if err == nil && properties.Locked {
-		return locked(nil)
+		err = locked(nil)
 	}
-	return err
+	return out, err
 }
 
 // Properties reads what an item shows beside its secret. An item that is gone
@@ -182,7 +211,7 @@ func (c *Conn) create(ctx context.Context, p *peer, collection dbus.ObjectPath, 
 	if err != nil || !exists(prompt) {
 		return path, err
 	}
-	result, err := c.prompt(ctx, p, prompt, writes)
+	result, err := c.prompt(creating(ctx, p, item), p, prompt, writes)
 	if err != nil {
 		return none, err
 	}
@@ -193,11 +222,23 @@ func (c *Conn) create(ctx context.Context, p *peer, collection dbus.ObjectPath, 
 	return made, nil
 }
 
+// creating is the context of the prompt that makes an item. KeePassXC makes every
+// item by a prompt, which asks nobody unless another's item is replaced.
+func creating(ctx context.Context, p *peer, item NewItem) context.Context {
+	if kind, err := p.kind(ctx); err == nil && kind == keepassxc && !item.Replace {
+		return store.WithInteraction(ctx, store.Always)
+	}
+	return ctx
+}
+
 // SetSecret gives an item another secret and leaves its attributes and label as
 // they are. An item that is gone is ErrNotFound.
 func (c *Conn) SetSecret(ctx context.Context, item Item, secret Secret) error {
 	return c.on(ctx, item.owner, func(p *peer) error {
 		path := dbus.ObjectPath(item.Path)
+		if err := c.ready(ctx, p, item); err != nil {
+			return err
+		}
 		return c.unlockingFirst(ctx, p, path, func() error {
 			return p.inSession(ctx, func(s *session) error {
 				w, err := s.seal(secret.Value, secret.ContentType)
@@ -212,7 +253,20 @@ func (c *Conn) SetSecret(ctx context.Context, item Item, secret Secret) error {
 
 // Delete removes an item. One that is gone already is ErrNotFound.
 func (c *Conn) Delete(ctx context.Context, item Item) error {
-	return c.on(ctx, item.owner, func(p *peer) error { return c.remove(ctx, p, dbus.ObjectPath(item.Path)) })
+	return c.on(ctx, item.owner, func(p *peer) error {
+		if err := c.ready(ctx, p, item); err != nil {
+			return err
+		}
+		return c.remove(ctx, p, dbus.ObjectPath(item.Path))
+	})
+}
+
+// ready unlocks an item that was found locked.
+func (c *Conn) ready(ctx context.Context, p *peer, item Item) error {
+	if !item.Locked {
+		return nil
+	}
+	return c.unlock(ctx, p, []string{item.Path})
 }
 
 func (c *Conn) remove(ctx context.Context, p *peer, path dbus.ObjectPath) error {

@@ -3,6 +3,7 @@ package secretservice
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/godbus/dbus/v5"
 
@@ -66,6 +67,12 @@ type link struct {
 	calls   int  // guarded by the hub
 	retired bool // guarded by the hub
 
+	// news counts the items that the provider has told of as new. It is counted
+	// before the answers that came after it are passed on. told says that the bus
+	// was asked to pass such news on.
+	news atomic.Uint64
+	told atomic.Bool
+
 	turn turn // who looks for the provider
 	mu   sync.Mutex
 	peer *peer // whom the name belonged to when it was last looked for
@@ -87,15 +94,42 @@ func (h *hub) enter(ctx context.Context) (*link, error) {
 	if l := h.join(); l != nil {
 		return l, nil
 	}
-	bus, err := dial(ctx, h.address)
+	l, err := newLink(ctx, h.address)
 	if err != nil {
 		return nil, err
 	}
-	l := &link{bus: bus, signals: listen(bus), turn: newTurn(), calls: 1}
+	l.calls = 1
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.current = l
 	return l, nil
+}
+
+// newLink connects.
+func newLink(ctx context.Context, address string) (*link, error) {
+	l := &link{turn: newTurn()}
+	bus, err := dial(ctx, address, func(m *dbus.Message) {
+		if member, _ := m.Headers[dbus.FieldMember].Value().(string); m.Type == dbus.TypeSignal && member == "ItemCreated" {
+			l.news.Add(1)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.bus, l.signals = bus, listen(bus)
+	return l, nil
+}
+
+// subscribeNews has the bus pass on what counts as news. Where that fails, items
+// are looked for each time.
+func (l *link) subscribeNews(ctx context.Context) {
+	if l.told.Load() {
+		return
+	}
+	const rule = "type='signal',sender='" + serviceName + "',interface='org.freedesktop.Secret.Collection',member='ItemCreated'"
+	if l.broker().call(ctx, reads, busIface+"AddMatch", []any{rule}) == nil {
+		l.told.Store(true)
+	}
 }
 
 // join returns the current link if it is alive.

@@ -3,6 +3,8 @@ package secretservice
 import (
 	"context"
 	"errors"
+	"sync"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -16,6 +18,9 @@ type peer struct {
 	name string // unique on the bus and never given out again
 	turn turn   // who agrees on a key
 	open *session
+
+	named    sync.Mutex
+	provider string // which of the known ones it is, once that was asked
 }
 
 // broker is the message bus itself.
@@ -82,6 +87,27 @@ func (p *peer) present(ctx context.Context) error {
 	return err
 }
 
+// Pauses before a service that answers like none is asked again.
+const (
+	notYet      = 5 * time.Millisecond
+	mostNotYets = 40
+)
+
+// ask makes a call to the service itself that changes nothing. gnome-keyring now
+// and then answers a program's first call as if it had no such method, because it
+// has not yet noted that the program is there. That is no absence of anything.
+func (p *peer) ask(ctx context.Context, method string, args []any, out ...any) error {
+	var err error
+	for range mostNotYets {
+		if err = p.at(servicePath).call(ctx, reads, method, args, out...); !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		pause(ctx, notYet)
+	}
+	return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrOutOfReach, Native: native(err), Err: err,
+		Detail: "the keyring does not serve this program", Remedy: "restart the keyring"}
+}
+
 // at returns an object of the provider.
 func (p *peer) at(path dbus.ObjectPath) target { return target{p.link, p.name, path} }
 
@@ -100,7 +126,7 @@ func (p *peer) session(ctx context.Context) (*session, error) {
 	}
 	var output dbus.Variant
 	var path dbus.ObjectPath
-	err = p.at(servicePath).call(ctx, reads, serviceIface+"OpenSession", []any{algorithm, dbus.MakeVariant(ours.public())}, &output, &path)
+	err = p.ask(ctx, serviceIface+"OpenSession", []any{algorithm, dbus.MakeVariant(ours.public())}, &output, &path)
 	if err != nil {
 		return nil, err
 	}
@@ -145,16 +171,38 @@ func (p *peer) inSession(ctx context.Context, f func(*session) error) error {
 // gnome is the provider that searches what is locked, by digests.
 const gnome = "gnome-keyring"
 
+// kwallet is KDE's, and keepassxc that of the password manager.
+const (
+	kwallet   = "kwallet"
+	keepassxc = "keepassxc"
+)
+
 // providers are the names that the known providers own beside the API's.
 var providers = []struct{ name, provider string }{
 	{"org.gnome.keyring", gnome},
-	{"org.kde.kwalletd5", "kwallet"},
-	{"org.kde.kwalletd6", "kwallet"},
-	{"org.keepassxc.KeePassXC.MainWindow", "keepassxc"},
+	{"org.kde.kwalletd5", kwallet},
+	{"org.kde.kwalletd6", kwallet},
+	{"org.keepassxc.KeePassXC.MainWindow", keepassxc},
 }
 
 // kind returns which of the known providers it is, or "other".
 func (p *peer) kind(ctx context.Context) (string, error) {
+	p.named.Lock()
+	kind := p.provider
+	p.named.Unlock()
+	if kind != "" {
+		return kind, nil
+	}
+	kind, err := p.askKind(ctx)
+	if err == nil {
+		p.named.Lock()
+		p.provider = kind
+		p.named.Unlock()
+	}
+	return kind, err
+}
+
+func (p *peer) askKind(ctx context.Context) (string, error) {
 	for _, known := range providers {
 		var owner string
 		err := p.link.broker().call(ctx, reads, busIface+"GetNameOwner", []any{known.name}, &owner)

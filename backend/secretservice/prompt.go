@@ -20,13 +20,16 @@ func (c *Conn) Unlock(ctx context.Context, paths ...string) error {
 }
 
 func (c *Conn) unlock(ctx context.Context, p *peer, paths []string) error {
+	if !mayAsk(ctx) {
+		return locked(nil) // and no prompt is made that would have to be dismissed
+	}
 	objects := make([]dbus.ObjectPath, len(paths))
 	for i, path := range paths {
 		objects[i] = dbus.ObjectPath(path)
 	}
 	var unlocked []dbus.ObjectPath
 	var prompt dbus.ObjectPath
-	err := p.at(servicePath).call(ctx, reads, serviceIface+"Unlock", []any{objects}, &unlocked, &prompt)
+	err := p.ask(ctx, serviceIface+"Unlock", []any{objects}, &unlocked, &prompt)
 	if err != nil || !exists(prompt) {
 		return err
 	}
@@ -49,11 +52,16 @@ func mayAsk(ctx context.Context) bool {
 
 // prompt shows a prompt and waits until a person has answered it. A prompt that
 // nobody may be asked is dismissed and never shown. One that is given up is
-// dismissed too, and then the provider says whether it was answered after all.
+// dismissed too, where the provider survives it.
 func (c *Conn) prompt(ctx context.Context, p *peer, path dbus.ObjectPath, e effect) (dbus.Variant, error) {
 	if !mayAsk(ctx) {
 		p.dismiss(path)
 		return dbus.Variant{}, locked(nil)
+	}
+	kind, err := p.kind(ctx)
+	if err != nil {
+		p.dismiss(path)
+		return dbus.Variant{}, err
 	}
 	completed, stop, err := p.watchPrompt(ctx, path)
 	if err != nil {
@@ -73,7 +81,22 @@ func (c *Conn) prompt(ctx context.Context, p *peer, path dbus.ObjectPath, e effe
 	case <-budget.C:
 	case <-ctx.Done():
 	}
+	if kind == gnome {
+		return dbus.Variant{}, abandon(ctx, e)
+	}
 	return p.giveUp(ctx, path, completed, e)
+}
+
+// abandon gives up a prompt of gnome-keyring. To dismiss it is what the API has
+// for that, but gnome-keyring 42.1 does not survive any dismissal while a prompt
+// is shown: an assertion in gkd-secret-unlock.c ends it, and with it whatever was
+// unlocked. So the prompt stays until somebody answers it. Then the keyring is
+// unlocked, and nothing else happens, because nothing else was asked for.
+func abandon(ctx context.Context, e effect) error {
+	if e == writes {
+		return unknown(ctx.Err())
+	}
+	return unasked(ctx)
 }
 
 // watchPrompt listens for the end of a prompt, and of the provider.

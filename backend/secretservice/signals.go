@@ -2,6 +2,7 @@ package secretservice
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -18,6 +19,7 @@ type signals struct {
 type listener struct {
 	wants func(*dbus.Signal) bool
 	out   chan *dbus.Signal
+	lost  atomic.Bool // whether some were dropped
 }
 
 // listen passes on a connection's signals until it is closed.
@@ -43,7 +45,8 @@ func (s *signals) deliver(signal *dbus.Signal) {
 		}
 		select {
 		case l.out <- signal:
-		default: // its buffer is as large as it needs: see subscribe
+		default:
+			l.lost.Store(true)
 		}
 	}
 }
@@ -58,8 +61,8 @@ func (s *signals) close() {
 	clear(s.listeners)
 }
 
-// subscribe registers a listener that keeps up to buffer signals; more are
-// dropped.
+// subscribe registers a listener that keeps up to buffer signals; if there are
+// more, it is noted that some were lost.
 func (s *signals) subscribe(buffer int, wants func(*dbus.Signal) bool) *listener {
 	s.mu.Lock()
 	defer s.mu.Unlock()

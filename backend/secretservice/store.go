@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/kinring/kinring/internal/fence"
 	"github.com/kinring/kinring/internal/lease"
@@ -28,7 +29,7 @@ func (d driver) Open(ctx context.Context, _ store.Family) (store.Store, error) {
 }
 
 func capabilities() store.Capabilities {
-	return store.Capabilities{Fenced: true, Records: true, Persistent: true, Unlocks: true}
+	return store.Capabilities{Fenced: true, Records: true, Persistent: true, Events: true, Unlocks: true}
 }
 
 // keyring is the shared store.
@@ -36,6 +37,7 @@ type keyring struct {
 	conn     *Conn
 	provider string
 	fences   fence.Fences
+	warm     warm
 }
 
 // Open opens the shared store in the keyring. It makes nothing, not even a
@@ -82,6 +84,17 @@ func (s *keyring) Close() error { return s.conn.Close() }
 // being read, far more than writers can write in that time.
 const mostMoves = 100
 
+// settled calls f until nothing moves while it looks.
+func settled(f func() error) error {
+	for range mostMoves {
+		if err := f(); !errors.Is(err, errMoved) {
+			return err
+		}
+	}
+	return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrOutOfReach,
+		Detail: "the keyring finds an item again and again and does not show it", Remedy: "restart the keyring"}
+}
+
 // Get returns one item.
 func (s *keyring) Get(ctx context.Context, key store.Key) (store.Item, error) {
 	item, err := s.get(ctx, key)
@@ -89,18 +102,15 @@ func (s *keyring) Get(ctx context.Context, key store.Key) (store.Item, error) {
 }
 
 func (s *keyring) get(ctx context.Context, key store.Key) (store.Item, error) {
-	if err := store.CheckKey(key); err != nil {
+	if err := s.checkKey(key); err != nil {
 		return store.Item{}, err
 	}
 	var out store.Item
-	err := s.conn.with(ctx, func(p *peer) (err error) {
-		for range mostMoves {
-			if out, err = (view{s, p}).read(ctx, key); !errors.Is(err, errMoved) {
-				return err
-			}
-		}
-		return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrOutOfReach,
-			Detail: "the keyring finds an item again and again and does not show it", Remedy: "restart the keyring"}
+	err := s.conn.with(ctx, func(p *peer) error {
+		return settled(func() (err error) {
+			out, err = view{s, p}.read(ctx, key)
+			return err
+		})
 	})
 	return out, err
 }
@@ -112,7 +122,7 @@ func (s *keyring) Put(ctx context.Context, key store.Key, item store.Item, cond 
 }
 
 func (s *keyring) put(ctx context.Context, key store.Key, item store.Item, cond store.Condition) (store.Revision, error) {
-	if err := check(key, item); err != nil {
+	if err := s.check(key, item); err != nil {
 		return "", err
 	}
 	var out store.Revision
@@ -124,8 +134,8 @@ func (s *keyring) put(ctx context.Context, key store.Key, item store.Item, cond 
 }
 
 // check refuses what could not be written, before the keyring is touched.
-func check(key store.Key, item store.Item) error {
-	if err := store.CheckKey(key); err != nil {
+func (s *keyring) check(key store.Key, item store.Item) error {
+	if err := s.checkKey(key); err != nil {
 		return err
 	}
 	if err := store.CheckItem(item, capabilities()); err != nil {
@@ -135,19 +145,32 @@ func check(key store.Key, item store.Item) error {
 	return err
 }
 
+// checkKey refuses what the keyring would take for another key, beside what no
+// store takes: KWallet drops a byte order mark at the beginning of an attribute.
+func (s *keyring) checkKey(key store.Key) error {
+	const mark = "\ufeff"
+	if s.provider == kwallet && (strings.HasPrefix(key.Service, mark) || strings.HasPrefix(key.Account, mark)) {
+		return &store.Error{Class: store.ErrUnsupported, Detail: "KWallet drops a byte order mark at the beginning of a name",
+			Remedy: "use a name without it"}
+	}
+	return store.CheckKey(key)
+}
+
 // Delete removes the item if the condition holds.
 func (s *keyring) Delete(ctx context.Context, key store.Key, cond store.Condition) error {
 	return store.At(s.delete(ctx, key, cond), "delete", Kind, key)
 }
 
 func (s *keyring) delete(ctx context.Context, key store.Key, cond store.Condition) error {
-	if err := store.CheckKey(key); err != nil {
+	if err := s.checkKey(key); err != nil {
 		return err
 	}
 	if cond.IsAbsent() {
 		return &store.Error{Class: store.ErrInvalid, Detail: "a delete cannot require absence", Remedy: "use any or match"}
 	}
-	return s.fenced(ctx, key, func(v view, f *fence.Fence) error { return v.delete(ctx, f, key, cond) })
+	return s.fenced(ctx, key, func(v view, f *fence.Fence) error {
+		return settled(func() error { return v.delete(ctx, f, key, cond) })
+	})
 }
 
 // fenced calls f with the key's fence held.
@@ -158,6 +181,7 @@ func (s *keyring) fenced(ctx context.Context, key store.Key, f func(view, *fence
 	if err := store.FromContext(ctx); err != nil {
 		return err
 	}
+	s.warm.forget(key)
 	held, err := s.fences.Hold(ctx, key)
 	if err != nil {
 		return err

@@ -1,9 +1,11 @@
 package secretservice
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 
 	"github.com/godbus/dbus/v5"
 
@@ -31,6 +33,13 @@ func moved(err error) error {
 
 // read returns the item that counts.
 func (v view) read(ctx context.Context, key store.Key) (store.Item, error) {
+	if item, ok := v.reread(ctx, key); ok {
+		return item, nil
+	}
+	if v.provider == gnome {
+		v.peer.link.subscribeNews(ctx)
+	}
+	seen := v.peer.link.news.Load()
 	floor, err := v.floor(ctx, key)
 	if err != nil {
 		return store.Item{}, err
@@ -50,16 +59,26 @@ func (v view) read(ctx context.Context, key store.Key) (store.Item, error) {
 	if err != nil {
 		return store.Item{}, moved(err)
 	}
-	return store.Item{Value: secret.Value, Record: top.record, Revision: top.revision}, nil
+	if secret.Value.Len() == 0 && top.number != 0 && !top.empty && v.provider == kwallet {
+		return store.Item{}, lostValue()
+	}
+	item := store.Item{Value: secret.Value, Record: top.record, Revision: top.revision}
+	v.remember(key, seen, entries, item)
+	return item, nil
+}
+
+// lostValue: KWallet keeps attributes at once and values some seconds later. If it
+// ends in between it shows an empty value where none was written.
+func lostValue() error {
+	return &store.Error{Class: store.ErrCorrupt, Detail: "KWallet has lost the value: it ended before it had saved it",
+		Remedy: "sign in anew, or write the value again"}
 }
 
 func (v view) secret(ctx context.Context, item Item) (Secret, error) {
-	if item.Locked {
-		if err := v.conn.unlock(ctx, v.peer, []string{item.Path}); err != nil {
-			return Secret{}, err
-		}
+	if err := v.conn.ready(ctx, v.peer, item); err != nil {
+		return Secret{}, err
 	}
-	return v.peer.secret(ctx, dbus.ObjectPath(item.Path))
+	return v.peer.secretOf(ctx, dbus.ObjectPath(item.Path))
 }
 
 // floor returns the number at or below which an item is not there.
@@ -82,23 +101,21 @@ func (v view) floorOf(ctx context.Context, state fence.State) (uint64, error) {
 // locked are unlocked first.
 func (v view) entries(ctx context.Context, attributes map[string]string) ([]entry, error) {
 	known := map[string]entry{}
-	for range mostMoves {
+	var out []entry
+	err := settled(func() error {
 		items, err := v.peer.search(ctx, attributes)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if locked := lockedOf(items); len(locked) > 0 && mayAsk(ctx) {
 			if err := v.conn.unlock(ctx, v.peer, locked); err != nil {
-				return nil, err
+				return err
 			}
 		}
-		entries, err := v.examine(ctx, items, known)
-		if !errors.Is(err, errMoved) {
-			return entries, err
-		}
-	}
-	return nil, &store.Error{Class: store.ErrUnavailable, Reason: store.ErrOutOfReach,
-		Detail: "the keyring finds an item again and again and does not show it", Remedy: "restart the keyring"}
+		out, err = v.examine(ctx, items, known)
+		return err
+	})
+	return out, err
 }
 
 func lockedOf(items []Item) []string {
@@ -143,7 +160,8 @@ func (v view) examine(ctx context.Context, items []Item, known map[string]entry)
 }
 
 // absent returns what finding nothing means: ErrNotFound if all there is was
-// looked at. A locked keyring may hide what is in it.
+// looked at. A locked keyring may hide what is in it; once a person has unlocked
+// it, that is errMoved.
 func (v view) absent(ctx context.Context) error {
 	collection, err := v.peer.defaultCollection(ctx)
 	if err != nil {
@@ -161,8 +179,10 @@ func (v view) absent(ctx context.Context) error {
 		switch is, err := v.peer.isLocked(ctx, c); {
 		case err != nil:
 			return err
-		case is:
+		case is && !mayAsk(ctx):
 			return locked(nil)
+		case is:
+			return cmp.Or(v.conn.unlock(ctx, v.peer, []string{string(c)}), errMoved)
 		}
 	}
 	return &store.Error{Class: store.ErrNotFound}
@@ -185,6 +205,11 @@ func (v view) write(ctx context.Context, f *fence.Fence, key store.Key, item sto
 	made, err := newEntry(key, item, number, top)
 	if err != nil {
 		return "", err
+	}
+	if v.provider == kwallet {
+		// Its items are named by their labels. Of two with one label, one of them
+		// damaged, it removes both when the other is swept.
+		made.Label += " #" + strconv.FormatUint(number, 10)
 	}
 	path, err := v.conn.create(ctx, v.peer, collection, made)
 	if errors.Is(err, store.ErrNotFound) { // never "not found" for a key that nobody looked for
@@ -211,6 +236,11 @@ func (v view) judge(ctx context.Context, f *fence.Fence, key store.Key, cond sto
 	entries, err := v.entries(ctx, wanted(key))
 	if err != nil {
 		return nil, nil, err
+	}
+	for _, e := range entries {
+		if e.item.Locked {
+			return nil, nil, locked(nil) // KWallet would remove it without being unlocked
+		}
 	}
 	top := highest(entries, floor)
 	var revision store.Revision
@@ -280,7 +310,7 @@ func (v view) list(ctx context.Context, service string) ([]store.Entry, error) {
 	if service != "" {
 		attributes[attrService] = service
 	}
-	entries, err := v.entries(store.WithInteraction(ctx, store.Never), attributes)
+	entries, err := v.entries(silent(ctx), attributes)
 	if err != nil {
 		return nil, err
 	}
@@ -305,7 +335,7 @@ func (v view) list(ctx context.Context, service string) ([]store.Entry, error) {
 	if len(out) > 0 {
 		return out, nil
 	}
-	if err := v.absent(ctx); !errors.Is(err, store.ErrNotFound) {
+	if err := v.absent(silent(ctx)); !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
 	return nil, nil

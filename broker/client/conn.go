@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net"
 	"strconv"
@@ -107,7 +106,7 @@ func (c *Conn) Call(ctx context.Context, method string, params, result any) erro
 	case result == nil:
 		return nil
 	}
-	if json.Unmarshal(m.Result, result) != nil {
+	if wire.Unmarshal(m.Result, result) != nil {
 		return &store.Error{Class: store.ErrCorrupt, Store: "broker", Detail: "the answer to " + method + " has the wrong shape",
 			Remedy: "update the older one of the two programs"}
 	}
@@ -143,7 +142,7 @@ func (c *Conn) exchange(ctx context.Context, method string, params any) (wire.Me
 // changes reports whether a request may change something.
 func changes(method string) bool {
 	switch method {
-	case wire.MethodHello, wire.MethodProve, wire.MethodPing, wire.MethodGet, wire.MethodList, wire.MethodStatus, wire.MethodBroker,
+	case wire.MethodHello, wire.MethodProve, wire.MethodPing, wire.MethodGet, wire.MethodList, wire.MethodStatus, wire.MethodBroker, wire.MethodStoreOpen,
 		wire.MethodStoreGet, wire.MethodStoreList, wire.MethodStorePrint, wire.MethodLeaseHold:
 		return false
 	}

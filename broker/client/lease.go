@@ -29,18 +29,16 @@ func (s *Store) Hold(ctx context.Context, key store.Key) (*Lease, error) {
 }
 
 func (s *Store) lease(ctx context.Context, key store.Key) (*Lease, error) {
-	c, err := Dial(ctx, s.address, s.o)
+	c, err := s.again(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err = s.same(c.Welcome()); err == nil {
-		var w wire.Lease
-		if err = c.Call(ctx, wire.MethodLeaseHold, wire.Key(key), &w); err == nil {
-			return &Lease{c, w.Lease, w.Interrupted}, nil
-		}
+	var w wire.Lease
+	if err := c.Call(ctx, wire.MethodLeaseHold, wire.Key(key), &w); err != nil {
+		_ = c.Close() // there is no lease in it
+		return nil, known(err)
 	}
-	_ = c.Close() // there is no lease in it
-	return nil, known(err)
+	return &Lease{c, w.Lease, w.Interrupted}, nil
 }
 
 // known gives an error of the connection a class.

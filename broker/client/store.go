@@ -25,17 +25,40 @@ type Store struct {
 // A store that the broker cannot open is that error.
 func Open(ctx context.Context, address string, o Options) (*Store, error) {
 	s := &Store{address: address, o: o}
-	c, err := Dial(ctx, address, o)
+	c, info, err := s.dial(ctx)
+	if err != nil {
+		return nil, store.At(err, "open", "broker", store.Key{})
+	}
+	s.conn, s.info = c, info
+	return s, nil
+}
+
+// dial connects, and has the broker open its store.
+func (s *Store) dial(ctx context.Context) (*Conn, store.Info, error) {
+	c, err := Dial(ctx, s.address, s.o)
+	if err != nil {
+		return nil, store.Info{}, err
+	}
+	var w wire.Store
+	if err := c.Call(ctx, wire.MethodStoreOpen, nil, &w); err != nil {
+		_ = c.Close() // why it is no use is the answer
+		return nil, store.Info{}, known(err)
+	}
+	return c, w.Info(), nil
+}
+
+// again is dial for a store that was open before: a broker that by now serves
+// another one is refused.
+func (s *Store) again(ctx context.Context) (*Conn, error) {
+	c, info, err := s.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
-	w := c.Welcome()
-	if w.StoreError != nil {
-		_ = c.Close() // why it is no use is the answer
-		return nil, store.At(w.StoreError.Unwire(), "open", "broker", store.Key{})
+	if info.Kind != s.info.Kind || info.ID != s.info.ID {
+		_ = c.Close() // nothing was asked of it
+		return nil, &store.Error{Class: store.ErrConflict, Detail: "the broker serves another store than before", Remedy: "open the family again"}
 	}
-	s.conn, s.info = c, w.Store.Info()
-	return s, nil
+	return c, nil
 }
 
 // Info describes the store that the broker serves: its kind and its identity are
@@ -52,27 +75,12 @@ func (s *Store) connection(ctx context.Context) (*Conn, error) {
 	if s.conn != nil && !s.conn.Lost() {
 		return s.conn, nil
 	}
-	c, err := Dial(ctx, s.address, s.o)
+	c, err := s.again(ctx)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.same(c.Welcome()); err != nil {
-		_ = c.Close() // nothing was asked of it
 		return nil, err
 	}
 	s.conn = c
 	return c, nil
-}
-
-// same refuses a broker that by now serves another store.
-func (s *Store) same(w wire.Welcome) error {
-	if w.StoreError != nil {
-		return w.StoreError.Unwire()
-	}
-	if got := w.Store.Info(); got.Kind != s.info.Kind || got.ID != s.info.ID {
-		return &store.Error{Class: store.ErrConflict, Detail: "the broker serves another store than before", Remedy: "open the family again"}
-	}
-	return nil
 }
 
 // call makes a call, and once more on a new connection if it surely was not done.

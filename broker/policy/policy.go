@@ -122,7 +122,7 @@ func (p Policy) Decide(s Subject, r Right, name string, now time.Time) Decision 
 // Any says whether the subject may do it to some key at all.
 func (p Policy) Any(s Subject, r Right, now time.Time) bool {
 	return s.Owner && slices.ContainsFunc(p.Grants, func(g Grant) bool {
-		return !g.ended(now) && g.covers(s, r, "") || !g.ended(now) && g.meets(s) && slices.Contains(g.Rights, r) && len(g.Keys) > 0
+		return !g.ended(now) && g.meets(s) && slices.Contains(g.Rights, r) && (len(g.Keys) > 0 || !slices.Contains(ofKeys, r))
 	})
 }
 

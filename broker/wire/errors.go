@@ -195,7 +195,7 @@ func Params(method string, raw json.RawMessage, into any) error {
 	if len(raw) == 0 {
 		raw = json.RawMessage("{}")
 	}
-	if raw[0] != '{' || json.Unmarshal(raw, into) != nil {
+	if raw[0] != '{' || Unmarshal(raw, into) != nil {
 		return invalid(method)
 	}
 	return nil

@@ -47,8 +47,16 @@ func Decode(body []byte) (Message, *Error) {
 	if first := bytes.TrimLeft(body, " \t\r\n"); len(first) > 0 && first[0] == '[' {
 		return Message{}, Refuse(CodeInvalidRequest, "batches are not supported", "send each request in a frame of its own")
 	}
+	if !json.Valid(body) {
+		return Message{}, Refuse(CodeParse, "the message is no JSON-RPC object", "send one JSON-RPC 2.0 object in each frame")
+	}
+	own := bytes.Clone(body) // the message's parts are parts of it
+	if e, ok := scanEnvelope(own); ok {
+		return e.message()
+	}
+	defer clear(own) // it may hold a value
 	var e envelope
-	if err := json.Unmarshal(body, &e); err != nil {
+	if err := json.Unmarshal(own, &e); err != nil {
 		return Message{}, Refuse(CodeParse, "the message is no JSON-RPC object", "send one JSON-RPC 2.0 object in each frame")
 	}
 	return e.message()

@@ -19,6 +19,7 @@ const (
 	MethodUnwatch     = "unwatch"
 	MethodMigrate     = "migrate"
 
+	MethodStoreOpen   = "store/open"
 	MethodStoreGet    = "store/get"
 	MethodStorePut    = "store/put"
 	MethodStoreDelete = "store/delete"
@@ -45,6 +46,8 @@ const (
 	NoteChanged = "changed"
 	// MethodLegacyGet asks a client that serves a legacy source for a value.
 	MethodLegacyGet = "legacy/get"
+	// MethodLegacyList asks it for the keys, without values.
+	MethodLegacyList = "legacy/list"
 )
 
 // Hello is the first request of a connection.
@@ -68,13 +71,10 @@ type Welcome struct {
 	Nonce string `json:"nonce,omitempty"`
 	// Rights are what this client may do; which keys, the policy knows.
 	Rights []string `json:"rights"`
-	Store  Store    `json:"store"`
-	// StoreError says why the store cannot be opened now.
-	StoreError *Error `json:"storeError,omitempty"`
-	Limits     Limits `json:"limits"`
+	Limits Limits   `json:"limits"`
 }
 
-// Store is a store.Info.
+// Store is a store.Info, and the answer to store/open.
 type Store struct {
 	Kind         string   `json:"kind"`
 	ID           string   `json:"id,omitempty"`
@@ -332,6 +332,11 @@ type LegacyGet struct {
 // LegacyItem is the answer to legacy/get.
 type LegacyItem struct {
 	Value *Secret `json:"value"`
+}
+
+// LegacyKeys is the answer to legacy/list.
+type LegacyKeys struct {
+	Keys []Key `json:"keys"`
 }
 
 // BrokerStatus is the answer to broker/status.

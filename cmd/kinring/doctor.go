@@ -177,6 +177,8 @@ func examineSources(ctx context.Context, ring *kinring.Ring) []finding {
 		switch {
 		case s.Err != nil:
 			f = failed(f.Subject, s.Err)
+		case s.Passed != nil:
+			f.State, f.Detail = "unused", "the older build goes on without it: "+fieldsOf(s.Passed).Message
 		case !s.Active:
 			f.State, f.Detail = "unused", "the older build, as it is configured, does not use it"
 		}

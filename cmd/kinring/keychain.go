@@ -27,12 +27,31 @@ func (a *app) keychainDriver() (store.Driver, error) {
 	return keychain.Driver(a.keychain), nil
 }
 
+// byGroup is why auto means the keychain where nothing is on record.
+const byGroup = "the family has an access group"
+
 // keychainFirst reports whether auto means the keychain for a family, and why:
 // there is one, and the family has an access group in it. Whether this program
 // is in that group makes no difference, or one that is not would quietly use
 // another store than the rest of the family.
 func (a *app) keychainFirst(p kinring.Profile) (why string, first bool) {
-	return "the family has an access group", a.hasKeychain() && (p.Group != "" || p.GroupFallback != "")
+	return byGroup, a.hasKeychain() && (p.Group != "" || p.GroupFallback != "")
+}
+
+// unreached is the keychain as auto chose it, for a program that may turn out not
+// to be in the family's group: then there is a way that costs one command.
+type unreached struct{ store.Driver }
+
+// Open opens the keychain.
+func (u unreached) Open(ctx context.Context, family store.Family) (store.Store, error) {
+	opened, err := u.Driver.Open(ctx, family)
+	var e *store.Error
+	if errors.As(err, &e) && errors.Is(err, kinring.ErrOutOfReach) {
+		c := *e
+		c.Remedy = "make a vault for this machine: kinring init; or " + e.Remedy
+		err = &c
+	}
+	return opened, err
 }
 
 // examineKeychain says what this program and both keychains are like. It reads no

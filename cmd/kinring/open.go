@@ -15,7 +15,14 @@ import (
 
 	_ "github.com/kinring/kinring/legacy/authjson"
 	_ "github.com/kinring/kinring/legacy/codexconfig"
+	_ "github.com/kinring/kinring/legacy/codexkeyring"
+	_ "github.com/kinring/kinring/legacy/codexsecrets"
 	_ "github.com/kinring/kinring/legacy/file"
+	_ "github.com/kinring/kinring/legacy/gokeyring"
+	_ "github.com/kinring/kinring/legacy/keyring99"
+	_ "github.com/kinring/kinring/legacy/rustkeyring"
+	_ "github.com/kinring/kinring/legacy/secretitems"
+	_ "github.com/kinring/kinring/legacy/vscdb"
 )
 
 // open opens the family's ring with the store that the environment names, through
@@ -99,6 +106,9 @@ func (a *app) driver(ctx context.Context, p kinring.Profile) (driver store.Drive
 		}
 	}
 	driver, err = a.driverOf(kind)
+	if why == byGroup && err == nil {
+		driver = unreached{driver}
+	}
 	return driver, why, err
 }
 
@@ -136,7 +146,7 @@ func (a *app) vaultOptions() (vault.Options, error) {
 		return vault.Options{}, err
 	}
 	o := vault.Options{Path: path, Keys: []vault.KeySource{vault.Held(), vault.KeyInKeyring(systemKeyring())}}
-	files := a.keyFiles(path)
+	files := append(a.handed.sources(), a.keyFiles(path)...)
 	if len(files) == 0 && a.mayAsk() {
 		files = append(files, askPassphrase)
 	}

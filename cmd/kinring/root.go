@@ -25,6 +25,8 @@ type app struct {
 	timeout     time.Duration
 	switchStore bool
 	keychain    keychain.Options
+	// handed is what opens the vault of a broker that was unlocked; nil elsewhere.
+	handed *handed
 	// negative is set by a verb whose answer is no without anything being wrong.
 	negative bool
 }

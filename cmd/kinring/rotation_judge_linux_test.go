@@ -54,7 +54,7 @@ func (l *lab) agreement(when string) []flaw {
 	l.wait(l.start(l.command(l.program, "update", "auth", "--", keepProgram)))
 	valid := l.server.State().Valid
 	if shared, legacy := l.sharedToken(), l.legacyToken(); shared != valid || legacy != valid {
-		return []flaw{{storesDisagree, fmt.Sprintf("%s: server %s, shared store %s, auth.json %s", when, valid, shared, legacy)}}
+		return []flaw{{storesDisagree, fmt.Sprintf("%s: server %s, shared store %s, Codex's %s", when, valid, shared, legacy)}}
 	}
 	return nil
 }
@@ -76,13 +76,13 @@ func judgeLog(log []tokenserver.Event) []flaw {
 			panic(err) // every lab's client has a mark
 		}
 		if written := newestIn(log[:max(known, started)]); written > tokenserver.Number(e.Token) {
-			found = append(found, flaw{presentedStale, fmt.Sprintf("%s, when auth.json had held %s", e.Token, tokenserver.Token(written))})
+			found = append(found, flaw{presentedStale, fmt.Sprintf("%s, when Codex's store had held %s", e.Token, tokenserver.Token(written))})
 		}
 	}
 	return found
 }
 
-// newestIn returns the number of the newest token that auth.json was seen with.
+// newestIn returns the number of the newest token that Codex's store was seen with.
 func newestIn(log []tokenserver.Event) int {
 	newest := 0
 	for _, e := range log {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -14,8 +16,10 @@ import (
 	"github.com/kinring/kinring"
 	"github.com/kinring/kinring/backend/vault"
 	"github.com/kinring/kinring/internal/codextest"
+	"github.com/kinring/kinring/internal/keyringtest"
 	"github.com/kinring/kinring/internal/seclude"
 	"github.com/kinring/kinring/internal/tokenserver"
+	"github.com/kinring/kinring/store"
 )
 
 // limitOfOne is how long one program of a rotation test may run: a bound on a
@@ -28,8 +32,95 @@ type lab struct {
 	*testing.T
 	program  string // kinring, or the seed rules
 	new, old *codextest.Home
+	login    olderLogin // where Codex keeps it
+	bus      string     // the address of the session's, if there is a keyring on it
 	server   *tokenserver.Server
 	dir      string
+	broker   string // the socket of the lab's broker; empty without one
+}
+
+// place is a way in which Codex is told to keep its login.
+type place struct {
+	name, config string
+	keyring      bool // there is one in the session
+	// open returns the login as it is kept then.
+	open func(l *lab, bus *keyringtest.Bus) olderLogin
+}
+
+// The places that Codex can be told to keep its login in. Both outcomes of auto
+// are here.
+var (
+	inFile          = place{"file", "file", false, loginInFile}
+	inKeyring       = place{"keyring", "keyring", true, loginInKeyring}
+	inKeyringByAuto = place{"auto, keyring", "auto", true, loginInKeyring}
+	inFileByAuto    = place{"auto, file", "auto", false, loginInFile}
+)
+
+// places are those that a test goes through. A short run has one.
+func places() []place {
+	if testing.Short() {
+		return []place{inFile}
+	}
+	return []place{inFile, inKeyring, inKeyringByAuto, inFileByAuto}
+}
+
+// olderLogin is the login as older builds keep it.
+type olderLogin interface {
+	// read returns nothing while it is being written.
+	read() []byte
+	write(text []byte) error
+}
+
+type fileLogin string
+
+func loginInFile(l *lab, _ *keyringtest.Bus) olderLogin { return fileLogin(l.new.Path("auth.json")) }
+
+func (f fileLogin) read() []byte {
+	text, err := os.ReadFile(string(f))
+	if err != nil {
+		return nil
+	}
+	return text
+}
+
+func (f fileLogin) write(text []byte) error { return os.WriteFile(string(f), text, 0o600) }
+
+// keyringLogin is the item that Codex makes.
+type keyringLogin struct {
+	store.Store
+	key store.Key
+}
+
+func loginInKeyring(l *lab, bus *keyringtest.Bus) olderLogin {
+	layout, err := store.LayoutFor("rustkeyring")
+	if err != nil {
+		l.Fatal(err)
+	}
+	l.Setenv("DBUS_SESSION_BUS_ADDRESS", bus.Address)
+	k := keyringLogin{key: store.Key{Service: "Codex Auth", Account: codexAccount("cli", l.new.Dir)}}
+	if k.Store, err = layout.Open(store.SourceConfig{Name: "lab"}); err != nil {
+		l.Fatal(err)
+	}
+	l.Cleanup(func() { k.Close() })
+	return k
+}
+
+func (k keyringLogin) read() []byte {
+	item, err := k.Get(context.Background(), k.key) // the server may ask at the very end of a test
+	if err != nil {
+		return nil
+	}
+	return item.Value.Bytes()
+}
+
+// write stores the text compact, as Codex does.
+func (k keyringLogin) write(text []byte) error {
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, text); err != nil {
+		return err
+	}
+	_, err := k.Put(context.Background(), k.key, store.Item{Value: store.NewValue(compact.Bytes())}, store.Any())
+	return err
 }
 
 // build is a build of Codex, with the command that makes it refresh.
@@ -53,16 +144,23 @@ func rotationTest(t *testing.T, body func(t *testing.T)) {
 }
 
 // newLab makes a lab in which an older build has signed in.
-func newLab(t *testing.T, program string, o tokenserver.Options) *lab {
+func newLab(t *testing.T, program string, where place, o tokenserver.Options) *lab {
 	t.Helper()
 	l := &lab{T: t, program: program, new: codextest.New(t), dir: t.TempDir()}
+	var bus *keyringtest.Bus
+	if where.keyring {
+		bus = keyringtest.NewGNOME(t).Bus
+		l.new.OnBus(bus.Address)
+		l.bus = bus.Address
+	}
+	l.login = where.open(l, bus)
 	l.old = l.new.Old(t)
 	o.Life = time.Minute // less than the five minutes that Codex wants
 	o.Look = l.legacyToken
 	l.server = tokenserver.Start(t, o)
-	l.new.Configure(t, fmt.Sprintf("chatgpt_base_url = %q\nopenai_base_url = %q\n",
-		l.server.URL("/backend-api"), l.server.URL("/v1")))
-	if err := os.WriteFile(l.loginFile(), tokenserver.Login(), 0o600); err != nil {
+	l.new.Configure(t, fmt.Sprintf("cli_auth_credentials_store = %q\nchatgpt_base_url = %q\nopenai_base_url = %q\n",
+		where.config, l.server.URL("/backend-api"), l.server.URL("/v1")))
+	if err := l.login.write(tokenserver.Login()); err != nil {
 		t.Fatal(err)
 	}
 	if code, said := l.wait(l.start(l.command("kinring", "init"))); code != 0 {
@@ -71,13 +169,11 @@ func newLab(t *testing.T, program string, o tokenserver.Options) *lab {
 	return l
 }
 
-func (l *lab) loginFile() string { return l.new.Path("auth.json") }
-
 // legacyToken returns the refresh token in the older builds' store; empty while
 // that is being written.
 func (l *lab) legacyToken() string {
-	text, err := os.ReadFile(l.loginFile())
-	if err != nil {
+	text := l.login.read()
+	if text == nil {
 		return ""
 	}
 	return tokenserver.RefreshToken(text)
@@ -88,8 +184,9 @@ func (l *lab) path(name string) string { return filepath.Join(l.dir, name) }
 // environment is what every program of the lab gets.
 func (l *lab) environment() []string {
 	return []string{
+		"KINRING_SOCK=" + l.broker,
 		"PATH=" + os.Getenv("PATH"), "HOME=" + l.dir, "TMPDIR=" + l.dir, "XDG_STATE_HOME=" + l.path("state"),
-		"CODEX_HOME=" + l.new.Dir, "KINRING_FAMILY=codex", "KINRING_STORE=vault",
+		"DBUS_SESSION_BUS_ADDRESS=" + l.bus, "CODEX_HOME=" + l.new.Dir, "KINRING_FAMILY=codex", "KINRING_STORE=vault",
 		"KINRING_VAULT=" + l.path("vault"), "KINRING_KEY_FILE=" + l.path("key"), "SEED_SHARED=" + l.path("seed"),
 		tokenserver.Variable + "=" + l.server.URL(tokenserver.RefreshPath),
 		// What happened before this program started, it must know of.

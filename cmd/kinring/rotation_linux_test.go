@@ -28,18 +28,22 @@ func builds() []build {
 	return []build{newCodex, oldCodex}
 }
 
-// turns are the orders in which programs refresh one after the other.
-func turns(codex build) map[string][]side {
-	return map[string][]side{
-		"new, Codex, new":             {newBuild, codex.take, newBuild},
-		"Codex, new, Codex":           {codex.take, newBuild, codex.take},
-		"new, new, Codex, Codex, new": {newBuild, newBuild, codex.take, codex.take, newBuild},
+// turns are the orders in which programs refresh one after the other. Where
+// Codex has its login in another place than usual, the short ones have to do.
+func turns(where place, codex build) map[string][]side {
+	orders := map[string][]side{
+		"new, Codex, new":   {newBuild, codex.take, newBuild},
+		"Codex, new, Codex": {codex.take, newBuild, codex.take},
 	}
+	if where.name == inFile.name {
+		orders["new, new, Codex, Codex, new"] = []side{newBuild, newBuild, codex.take, codex.take, newBuild}
+	}
+	return orders
 }
 
 // takeTurns plays an order and returns what is wrong afterwards.
-func takeTurns(t *testing.T, program string, codex build, order []side) (*lab, []flaw) {
-	l := newLab(t, program, tokenserver.Options{})
+func takeTurns(t *testing.T, program string, where place, codex build, order []side) (*lab, []flaw) {
+	l := newLab(t, program, where, tokenserver.Options{})
 	for _, turn := range order {
 		turn(l)
 	}
@@ -56,13 +60,15 @@ func takeTurns(t *testing.T, program string, codex build, order []side) (*lab, [
 // and each presents each token once.
 func TestRotationInTurns(t *testing.T) {
 	rotationTest(t, func(t *testing.T) {
-		for _, codex := range builds() {
-			for name, order := range turns(codex) {
-				t.Run(codex.name+" "+name, func(t *testing.T) {
-					if _, found := takeTurns(t, "kinring", codex, order); len(found) > 0 {
-						t.Error(found)
-					}
-				})
+		for _, where := range places() {
+			for _, codex := range builds() {
+				for name, order := range turns(where, codex) {
+					t.Run(where.name+", "+codex.name+": "+name, func(t *testing.T) {
+						if _, found := takeTurns(t, "kinring", where, codex, order); len(found) > 0 {
+							t.Error(found)
+						}
+					})
+				}
 			}
 		}
 	})
@@ -72,7 +78,7 @@ func TestRotationInTurns(t *testing.T) {
 // each with a token of its own.
 func TestRotationEightNewBuilds(t *testing.T) {
 	rotationTest(t, func(t *testing.T) {
-		l := newLab(t, "kinring", tokenserver.Options{Delay: 20 * time.Millisecond})
+		l := newLab(t, "kinring", inFile, tokenserver.Options{Delay: 20 * time.Millisecond})
 		l.round(8, nil, &headStart{})
 		for token, times := range l.server.State().Seen {
 			if times != 1 {
@@ -164,9 +170,9 @@ func rounds() int {
 
 // besideCodex lets eight new builds and eight of Codex refresh at once, several
 // times over, and every other time gives Codex a head start.
-func besideCodex(t *testing.T, program string, codex []build, delay time.Duration) (*lab, []flaw) {
+func besideCodex(t *testing.T, program string, where place, codex []build, delay time.Duration) (*lab, []flaw) {
 	var h headStart
-	l := newLab(t, program, tokenserver.Options{Delay: delay, Before: h.before, After: h.after})
+	l := newLab(t, program, where, tokenserver.Options{Delay: delay, Before: h.before, After: h.after})
 	l.wait(l.start(l.command(program, "update", "auth", "--", keepProgram))) // the new build has the login
 	l.codex(codex[0])
 	for n := range rounds() {
@@ -185,19 +191,21 @@ func besideCodex(t *testing.T, program string, codex []build, delay time.Duratio
 func TestRotationBesideCodex(t *testing.T) {
 	rotationTest(t, func(t *testing.T) {
 		for name, c := range map[string]struct {
+			where place
 			codex []build
 			delay time.Duration
 		}{
-			"0.169.0":                  {crowd(newCodex), 0},
-			"0.145.0":                  {crowd(oldCodex), 0},
-			"both":                     {crowd(newCodex, oldCodex), 0},
-			"both, and a slow network": {crowd(oldCodex, newCodex), 40 * time.Millisecond},
+			"0.169.0":                  {inFile, crowd(newCodex), 0},
+			"0.145.0":                  {inFile, crowd(oldCodex), 0},
+			"both":                     {inFile, crowd(newCodex, oldCodex), 0},
+			"both, and a slow network": {inFile, crowd(oldCodex, newCodex), 40 * time.Millisecond},
+			"both, in the keyring":     {inKeyring, crowd(newCodex, oldCodex), 0},
 		} {
 			t.Run(name, func(t *testing.T) {
 				if testing.Short() && name != "both" {
 					t.Skip("one crowd is enough for a short run")
 				}
-				if _, found := besideCodex(t, "kinring", c.codex, c.delay); len(found) > 0 {
+				if _, found := besideCodex(t, "kinring", c.where, c.codex, c.delay); len(found) > 0 {
 					t.Error(found)
 				}
 			})
@@ -227,15 +235,32 @@ func (h *held) before(r tokenserver.Request) {
 	}
 }
 
+// contest is one build of Codex beside a new build.
+type contest struct {
+	where place
+	codex build
+}
+
+// losers are the contests in which one of the two loses.
+func losers() map[string]contest {
+	all := map[string]contest{"0.169.0": {inFile, newCodex}}
+	if !testing.Short() {
+		all["0.145.0"] = contest{inFile, oldCodex}
+		all["0.169.0, in the keyring"] = contest{inKeyring, newCodex}
+		all["0.145.0, in the keyring"] = contest{inKeyring, oldCodex}
+	}
+	return all
+}
+
 // TestRotationNewBuildLoses: Codex uses the token while the new build's request
 // with the same one is on its way. The new build changes nothing and takes over
 // what Codex got.
 func TestRotationNewBuildLoses(t *testing.T) {
 	rotationTest(t, func(t *testing.T) {
-		for _, codex := range builds() {
-			t.Run(codex.name, func(t *testing.T) {
-				h := holdFirst(false)
-				l := newLab(t, "kinring", tokenserver.Options{Before: h.before})
+		for name, c := range losers() {
+			t.Run(name, func(t *testing.T) {
+				codex, h := c.codex, holdFirst(false)
+				l := newLab(t, "kinring", c.where, tokenserver.Options{Before: h.before})
 				loser := l.startUpdate()
 				<-h.arrived
 				l.codex(codex)
@@ -275,10 +300,10 @@ func (l *lab) takesOver(token string) {
 // mirrored.
 func TestRotationCodexLoses(t *testing.T) {
 	rotationTest(t, func(t *testing.T) {
-		for _, codex := range builds() {
-			t.Run(codex.name, func(t *testing.T) {
-				h := holdFirst(true)
-				l := newLab(t, "kinring", tokenserver.Options{Before: h.before})
+		for name, c := range losers() {
+			t.Run(name, func(t *testing.T) {
+				codex, h := c.codex, holdFirst(true)
+				l := newLab(t, "kinring", c.where, tokenserver.Options{Before: h.before})
 				loser := l.startCodex(codex)
 				<-h.arrived
 				if code, said := l.update(); code != 0 {
@@ -300,7 +325,7 @@ func TestRotationCodexLoses(t *testing.T) {
 func TestRotationKilledInFlight(t *testing.T) {
 	rotationTest(t, func(t *testing.T) {
 		h := holdFirst(false)
-		l := newLab(t, "kinring", tokenserver.Options{Before: h.before})
+		l := newLab(t, "kinring", inFile, tokenserver.Options{Before: h.before})
 		killed := l.startUpdate()
 		<-h.arrived
 		if err := killed.cmd.Process.Kill(); err != nil {
@@ -330,14 +355,14 @@ func TestRotationSeedRules(t *testing.T) {
 		t.Skip("the seed rules are not among what a short run looks at")
 	}
 	rotationTest(t, func(t *testing.T) {
-		for name, order := range turns(newCodex) {
+		for name, order := range turns(inFile, newCodex) {
 			t.Run(name, func(t *testing.T) {
-				_, found := takeTurns(t, seedProgram, newCodex, order)
+				_, found := takeTurns(t, seedProgram, inFile, newCodex, order)
 				wantFlaws(t, found, storesDisagree)
 			})
 		}
 		t.Run("beside Codex", func(t *testing.T) {
-			_, found := besideCodex(t, seedProgram, crowd(newCodex), 0)
+			_, found := besideCodex(t, seedProgram, inFile, crowd(newCodex), 0)
 			wantFlaws(t, found, storesDisagree, presentedStale, presentedTwice)
 		})
 	})

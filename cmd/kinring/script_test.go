@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,14 +19,17 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	leaveKeychainsAlone()
 	testscript.Main(m, map[string]func(){
 		"kinring":      main,
 		"codex":        codextest.Main,
+		"codex-old":    codextest.OldMain,
 		"exitcode":     exitCodeMain,
 		refreshProgram: tokenserver.Main,
 		keepProgram:    keepMain,
 		seedProgram:    seedRulesMain,
 		probeProgram:   probeMain,
+		macProgram:     macMain,
 	})
 }
 
@@ -36,14 +40,22 @@ var scripts = map[string]func(*testing.T){
 	"codex":   func(t *testing.T) { codextest.Find(t) },
 	"tracing": needStrace,
 	"keyring": needKeyring,
+
+	"codexkeyring": needCodexAndKeyring,
 }
 
 func TestScripts(t *testing.T)        { runScripts(t, "script") }
 func TestCodexScripts(t *testing.T)   { runScripts(t, "codex") }
 func TestTracingScripts(t *testing.T) { runScripts(t, "tracing") }
 
-func runScripts(t *testing.T, folder string) {
-	testscript.Run(t, scriptParams(t, folder))
+func runScripts(t *testing.T, folder string, variables ...string) {
+	p := scriptParams(t, folder)
+	setup := p.Setup
+	p.Setup = func(e *testscript.Env) error {
+		e.Vars = append(e.Vars, variables...)
+		return setup(e)
+	}
+	testscript.Run(t, p)
 }
 
 func scriptParams(t *testing.T, folder string) testscript.Params {
@@ -61,6 +73,7 @@ func scriptParams(t *testing.T, folder string) testscript.Params {
 			"hugefile":   hugeFile,
 			"fixture":    fixture(t),
 			"await":      await,
+			"vscode":     vscode,
 		},
 		Condition:           condition,
 		RequireExplicitExec: true,
@@ -115,7 +128,8 @@ func isolate(e *testscript.Env) error {
 		"CODEX_HOME="+filepath.Join(home, ".codex"), "KINRING_FAMILY=codex",
 		"KINRING_TIMEOUT=60s", // a busy machine is no failure
 		"DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(e.WorkDir, "no-bus"), // never the user's own
-		codextest.Variable+"="+os.Getenv(codextest.Variable))
+		codextest.Variable+"="+os.Getenv(codextest.Variable),
+		codextest.OldVariable+"="+os.Getenv(codextest.OldVariable))
 	return nil
 }
 
@@ -141,6 +155,19 @@ func is(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// indexOf returns the element that a step of a path means: a number, or the first
+// one whose field has the value, as in source=authjson. It is -1 for none.
+func indexOf(list []any, step string) int {
+	field, value, named := strings.Cut(step, "=")
+	if i, err := strconv.Atoi(step); !named && err == nil && i < len(list) {
+		return i
+	}
+	return slices.IndexFunc(list, func(e any) bool {
+		m, ok := e.(map[string]any)
+		return named && ok && m[field] == value
+	})
+}
+
 func lookUp(v any, path []string) (any, bool) {
 	for _, step := range path {
 		switch node := v.(type) {
@@ -151,8 +178,8 @@ func lookUp(v any, path []string) (any, bool) {
 			}
 			v = next
 		case []any:
-			i, err := strconv.Atoi(step)
-			if err != nil || i < 0 || i >= len(node) {
+			i := indexOf(node, step)
+			if i < 0 {
 				return nil, false
 			}
 			v = node[i]

@@ -14,9 +14,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kinring/kinring"
+	"github.com/kinring/kinring/backend/vault"
 	"github.com/kinring/kinring/broker"
 	"github.com/kinring/kinring/broker/client"
 	"github.com/kinring/kinring/broker/peer"
+	"github.com/kinring/kinring/store"
 )
 
 const serveLong = `Serve the family's secrets over a local socket to programs that cannot reach the
@@ -34,6 +36,15 @@ KINRING_SOCK="exec:COMMAND".
 
 Logs are JSON lines on standard error, with a record for each decision and never
 a value; with --stdio only denials and failures, unless --verbose.`
+
+// serveBudget bounds an operation that a broker does for a client, which has a
+// deadline of its own.
+const serveBudget = 30 * time.Second
+
+// clientSources are the legacy sources that only a client of the broker can read.
+var clientSources = broker.NewSources()
+
+func init() { store.RegisterLayout(clientSources) }
 
 // serveFlags are serve's own.
 type serveFlags struct {
@@ -76,7 +87,9 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 		return &kinring.Error{Class: kinring.ErrUnavailable, Op: "serve", Err: err, Detail: "core dumps of the broker cannot be ruled out"}
 	}
 	a.noInput = true // there is nobody at a terminal
-	ring, err := a.openFor(ctx, kinring.WithoutBroker())
+	a.handed = &handed{}
+	defer a.handed.forget()
+	ring, err := a.openFor(ctx, kinring.WithoutBroker(), kinring.WithBudget(cmp.Or(a.timeout, serveBudget)))
 	if err != nil {
 		return err
 	}
@@ -137,6 +150,17 @@ func (a *app) brokerOptions(ring *kinring.Ring, f serveFlags) (broker.Options, e
 		Logger:   slog.New(slog.NewJSONHandler(a.err, &slog.HandlerOptions{Level: level})),
 		IdleExit: f.idleExit,
 		Version:  "kinring " + version().Version,
+		Legacy:   clientSources,
+	}
+	if ring.StoreKind() == vault.Kind {
+		path, err := vaultPath()
+		if err != nil {
+			return o, err
+		}
+		o.Forget = a.handed.forget
+		o.Unlock = func(passphrase []byte, d time.Duration) error {
+			return a.handed.keep(path, passphrase, d, ring.Backing().Lock)
+		}
 	}
 	if f.grants == "" {
 		return o, nil

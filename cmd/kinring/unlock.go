@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/kinring/kinring"
 	"github.com/kinring/kinring/backend/vault"
 )
 
@@ -46,8 +49,8 @@ func (a *app) unlockCommand() *cobra.Command {
 }
 
 // unlock needs one of the vault's own keys: what an unlock before left would
-// otherwise prolong itself for ever. A broker that holds keys would be asked here,
-// and in lock, where the answer is that the system keeps none.
+// otherwise prolong itself for ever. Where the system keeps none, the family's
+// broker does.
 func (a *app) unlock(ctx context.Context, d time.Duration) error {
 	path, err := vaultPath()
 	if err != nil {
@@ -58,7 +61,12 @@ func (a *app) unlock(ctx context.Context, d time.Duration) error {
 		o.Keys = append(o.Keys, askPassphrase)
 	}
 	if err := vault.Unlock(ctx, o, d); err != nil {
-		return err
+		if !errors.Is(err, kinring.ErrUnsupported) {
+			return err
+		}
+		if brokerErr := a.unlockBroker(ctx, d); brokerErr != nil {
+			return unheld(err, brokerErr)
+		}
 	}
 	if a.json {
 		return a.printJSON(unlockDocument{"kinring.unlock/1", path, int64(d.Seconds())})
@@ -67,9 +75,10 @@ func (a *app) unlock(ctx context.Context, d time.Duration) error {
 	return err
 }
 
-const lockLong = `Take back what kinring unlock left, at once and for all programs. Those that have
-the vault open keep it open until they end. The vault and its keys stay as they
-are. Not being unlocked is no error.`
+const lockLong = `Take back what kinring unlock left, at once and for all programs, and make the
+family's broker forget the vault's key. Other programs that have the vault open
+keep it open until they end. The vault and its keys stay as they are: a broker
+that finds a key file opens it again. Not being unlocked is no error.`
 
 // lockDocument is kinring.lock/1.
 type lockDocument struct {
@@ -98,9 +107,14 @@ func (a *app) lock(ctx context.Context) error {
 		return err
 	}
 	was, err := vault.Lock(ctx, path)
-	if err != nil {
+	if err != nil && !errors.Is(err, kinring.ErrUnsupported) {
 		return err
 	}
+	told, brokerErr := a.lockBroker(ctx)
+	if brokerErr != nil || !told && err != nil {
+		return cmp.Or(brokerErr, err)
+	}
+	was = was || told
 	if a.json {
 		return a.printJSON(lockDocument{"kinring.lock/1", path, was})
 	}

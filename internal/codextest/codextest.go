@@ -40,6 +40,8 @@ type Home struct {
 	// program is the Codex CLI.
 	program string
 	base    string
+	// bus is the address of a session bus; empty means that there is none.
+	bus string
 }
 
 // Result is how one run ended.
@@ -96,8 +98,11 @@ func newHome(t testing.TB, variable string) *Home {
 // one machine.
 func (h *Home) Old(t testing.TB) *Home {
 	t.Helper()
-	return &Home{Dir: h.Dir, base: h.base, program: find(t, OldVariable)}
+	return &Home{Dir: h.Dir, base: h.base, bus: h.bus, program: find(t, OldVariable)}
 }
+
+// OnBus lets Codex see a session bus, and the keyring on it.
+func (h *Home) OnBus(address string) { h.bus = address }
 
 // Path returns the path of a file in the home.
 func (h *Home) Path(name string) string { return filepath.Join(h.Dir, name) }
@@ -140,6 +145,9 @@ func (h *Home) places() []string {
 		"CODEX_HOME=" + h.Dir, "HOME=" + h.base, "USERPROFILE=" + h.base,
 		"TMPDIR=" + tmp, "TMP=" + tmp, "TEMP=" + tmp, "XDG_RUNTIME_DIR=" + tmp,
 		"PATH=" + os.Getenv("PATH"),
+	}
+	if h.bus != "" {
+		env = append(env, "DBUS_SESSION_BUS_ADDRESS="+h.bus)
 	}
 	if root := os.Getenv("SystemRoot"); root != "" { // no Windows program starts without it
 		env = append(env, "SystemRoot="+root)

@@ -14,12 +14,18 @@ import (
 func Find(t testing.TB) { find(t, Variable) }
 
 // Main is a program for scripts: the Codex CLI, kept apart from everything else
-// as Command does, in the CODEX_HOME of the environment. It exits as Codex does.
-func Main() {
+// as Command does, in the CODEX_HOME of the environment and on its session bus if
+// it names one. It exits as Codex does.
+func Main() { run(Variable) }
+
+// OldMain is Main for the older Codex CLI.
+func OldMain() { run(OldVariable) }
+
+func run(variable string) {
 	dir := os.Getenv("CODEX_HOME")
-	h := &Home{Dir: dir, program: os.Getenv(Variable), base: filepath.Dir(dir)}
+	h := &Home{Dir: dir, program: os.Getenv(variable), base: filepath.Dir(dir), bus: os.Getenv("DBUS_SESSION_BUS_ADDRESS")}
 	if dir == "" || h.program == "" {
-		fmt.Fprintf(os.Stderr, "set CODEX_HOME and %s\n", Variable)
+		fmt.Fprintf(os.Stderr, "set CODEX_HOME and %s\n", variable)
 		os.Exit(2)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)

@@ -9,6 +9,7 @@ const (
 	verbDelete
 	verbList
 	verbStamp
+	verbActive  // asks whether the older build uses a source
 	verbHold    // takes the lease on the key; waits while another program has it
 	verbBegin   // notes that an Update's function is about to run
 	verbChange  // runs it
@@ -17,7 +18,7 @@ const (
 )
 
 func (v verb) String() string {
-	return [...]string{"reads", "writes", "deletes from", "lists", "asks the stamp of",
+	return [...]string{"reads", "writes", "deletes from", "lists", "asks the stamp of", "asks for the use of",
 		"takes the lease", "notes that it begins", "makes something from", "gives the lease back",
 		"gives the lease back, leaving its note"}[v]
 }
@@ -78,6 +79,7 @@ const (
 	ansCancelled                          // given up; nothing happened
 	ansUnknownCancelled                   // given up; it may yet land
 	ansOutOfReach                         // this program cannot get at the store
+	ansNoStore                            // there is no such store, by design
 	ansList                               // List: the listing
 	ansStamp                              // Stamp: the revision that it stands for
 	ansHeld                               // Hold: 1 if the holder before died in its function
@@ -91,5 +93,5 @@ func (a answer) number() uint16   { return uint16(a) }
 // abnormal reports whether the answer tells of something that went wrong.
 func (a answer) abnormal() bool {
 	k := a.kind()
-	return k >= ansFailed && k <= ansOutOfReach
+	return k >= ansFailed && k <= ansNoStore
 }

@@ -75,6 +75,18 @@ func (c client) List(ctx context.Context, service string) ([]store.Entry, error)
 	return entries, nil
 }
 
+// active asks the older build's configuration whether it uses the source. That it
+// uses a later one depends on nothing, so only the first can fail to tell.
+func (c client) active(ctx context.Context) (bool, error) {
+	if c.store != firstLegacy {
+		return true, nil
+	}
+	if a := c.p.do(ctx, call{verb: verbActive, store: c.store}); a.kind() != ansDone {
+		return false, failure(a)
+	}
+	return false, nil
+}
+
 // stamp is the prompt-free stamp of a source.
 func (c client) stamp(ctx context.Context, key store.Key) (string, error) {
 	a := c.p.do(ctx, call{verb: verbStamp, store: c.store, slot: c.p.slots.slot(key)})
@@ -126,6 +138,8 @@ func failure(a answer) error {
 		return &store.Error{Class: store.ErrCancelled}
 	case ansOutOfReach:
 		return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrOutOfReach}
+	case ansNoStore:
+		return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrAbsentByDesign}
 	}
 	return &store.Error{Class: store.ErrLocked}
 }

@@ -31,7 +31,7 @@ var plans = map[string][]Scope{
 		{Pairs: true, PairFaults: 1, Policies: []string{"default", "rotating"}, Classes: []string{"vault-like"}, Sources: 1, Programs: central},
 	},
 	"plain": {
-		{Pairs: true, PairFaults: 0},
+		{Pairs: true, PairFaults: 0, Policies: distinct, Classes: unfaulted},
 		{Pairs: true, PairFaults: 1, Policies: []string{"default", "rotating"}, Classes: []string{"vault-like"}, Sources: 1, Programs: central},
 	},
 	"mutant": { // each stops at the first that finds something
@@ -43,17 +43,39 @@ var plans = map[string][]Scope{
 		{Pairs: true, PairFaults: 1, Policies: []string{"default"}, Classes: []string{"vault-like"}, Sources: 1, Programs: slices.Concat(central, managing)},
 	},
 	"ci": {
-		{Pairs: true, PairFaults: 0},
-		{Pairs: true, PairFaults: 1, Classes: []string{"vault-like"}, Sources: 1},
+		{Pairs: true, PairFaults: 0, Policies: distinct, Classes: unfaulted},
+		{Pairs: true, PairFaults: 1, Policies: distinct, Classes: []string{"vault-like", "absent by design"}, Sources: 1},
 		{Pairs: true, PairFaults: 1, Policies: []string{"default", "dual-write, strict", "propagating"}, Programs: central},
 		{Pairs: true, PairFaults: 2, Policies: []string{"default", "rotating"}, Classes: []string{"vault-like", "emulated"}, Programs: central, Sources: 1},
 		{Triples: true, TripleFaults: 0, Policies: []string{"default", "rotating"}, TriplePrograms: central, Classes: []string{"vault-like"}, Sources: 1},
 	},
 	"long": {
-		{Pairs: true, PairFaults: 2},
-		{Triples: true, TripleFaults: 1, TriplePrograms: inTriples},
+		{Pairs: true, PairFaults: 2, Policies: distinct},
+		{Triples: true, TripleFaults: 1, TriplePrograms: inTriples, Policies: unmigrating},
 	},
 }
+
+// distinct are the policies that differ in what they do. Beside "shared-only", which
+// ignores that an older build signed out, "default, unguarded legacy" reports it, and
+// that is all (TestReportingChangesNothing).
+var distinct = policyNames("default, unguarded legacy")
+
+// unmigrating are those under which no operation begins with a migration.
+var unmigrating = append(policyNames("default, unguarded legacy", "dual-write"), migrated)
+
+func policyNames(without ...string) (names []string) {
+	for _, p := range policies() {
+		if p.name != migrated && !slices.Contains(without, p.name) {
+			names = append(names, p.name)
+		}
+	}
+	return names
+}
+
+// unfaulted are the classes of shared store that differ where nothing goes wrong:
+// without a write on its way the fence of the emulated class decides nothing, and it
+// is as the keychain-like one (TestFenceDecidesNothingWithoutFaults).
+var unfaulted = []string{"vault-like", "keychain-like", "absent by design", "first source not in use"}
 
 // central are the programs that every rule meets in.
 var central = []string{"get", "set", "delete", "update", "get twice", "older set", "older delete"}
@@ -95,22 +117,33 @@ func exploreTold(t *testing.T, p Plan) Tally {
 		t.Logf("%-62s %6d scenarios %9d states %9d steps %.2e executions, violations %v",
 			s.Subject, s.Scenarios, s.States, s.Steps, float64(s.Executions), s.Broken[1:])
 	}
-	tellStories(t, r)
+	var stories []string
+	for _, s := range r.Subjects {
+		stories = append(stories, s.Stories...)
+	}
+	tellStories(t, stories)
+	mustBeEmpty(t, r.Tally)
 	t.Log(r.String())
 	return r.Tally
 }
 
+// mustBeEmpty fails for each scenario that was not explored to its end.
+func mustBeEmpty(t *testing.T, total Tally) {
+	t.Helper()
+	for _, name := range total.TooLarge {
+		t.Errorf("more than %d states, the frontier is not empty: %s", mostStates, name)
+	}
+}
+
 // tellStories fails with the counter-examples, each sort once.
-func tellStories(t *testing.T, r Report) {
+func tellStories(t *testing.T, stories []string) {
 	const enough = 30
 	told := map[string]bool{}
-	for _, s := range r.Subjects {
-		for _, story := range s.Stories {
-			lines := strings.SplitAfterN(story, "\n", 3)
-			if !told[lines[1]] && len(told) < enough {
-				told[lines[1]] = true
-				t.Errorf("%s", story)
-			}
+	for _, story := range stories {
+		lines := strings.SplitAfterN(story, "\n", 3)
+		if !told[lines[1]] && len(told) < enough {
+			told[lines[1]] = true
+			t.Errorf("%s", story)
 		}
 	}
 }
@@ -120,7 +153,12 @@ func TestKinringKeepsItsPromises(t *testing.T) {
 		exploreMutant(t)
 		return
 	}
-	total := explorePlan(t)
+	var total Tally
+	if form(t) == "long" {
+		total = exploreLong(t)
+	} else {
+		total = explorePlan(t)
+	}
 	if n := total.Violations(); n != 0 {
 		t.Errorf("%d executions break a promise", n)
 	}
@@ -157,6 +195,30 @@ func TestSeedRulesBreakPromises(t *testing.T) {
 	if broken[6] == 0 {
 		t.Error("nobody noted a migration that had failed (I6)")
 	}
+}
+
+// alike fails unless the subjects of two scopes lead to the same states and steps.
+func alike(t *testing.T, a, b Scope) {
+	t.Helper()
+	one, two := Explore(Plan{Scopes: []Scope{a}}), Explore(Plan{Scopes: []Scope{b}})
+	if one.States == 0 || one.States != two.States || one.Steps != two.Steps || one.Executions != two.Executions {
+		t.Errorf("%d states, %d steps, %d executions beside %d, %d, %d", one.States, one.Steps, one.Executions,
+			two.States, two.Steps, two.Executions)
+	}
+}
+
+func TestReportingChangesNothing(t *testing.T) {
+	a := Scope{Pairs: true, PairFaults: 1, Sources: 1, Policies: []string{"shared-only"}, Classes: []string{"vault-like"}, Programs: central}
+	b := a
+	b.Policies = []string{"default, unguarded legacy"}
+	alike(t, a, b)
+}
+
+func TestFenceDecidesNothingWithoutFaults(t *testing.T) {
+	a := Scope{Pairs: true, Sources: 1, Policies: []string{"rotating"}, Classes: []string{"keychain-like"}}
+	b := a
+	b.Classes = []string{"emulated"}
+	alike(t, a, b)
 }
 
 // TestStateHasNoPadding: states are hashed as bytes, and bytes between fields

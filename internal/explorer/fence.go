@@ -68,6 +68,8 @@ func (m *model) land(s *state, w flight) finding {
 	case !fenced && !m.holds(at, w.call), w.call.verb == verbDelete && at == 0:
 		return finding{}
 	}
+	m.late = true
+	defer func() { m.late = false }()
 	return m.write(s, int(w.op), w.call, w.rank)
 }
 

@@ -66,8 +66,11 @@ func (o *oracle) supersededBy(s *state, w, g int, truth bool) finding {
 	if s.ops[w].phase == ended && s.ops[w].class == resultFailed {
 		return finding{9, "it returns the value of a write that was said not to have happened"}
 	}
-	if !o.ops[w].reach && s.ops[w].phase == ended && s.ops[w].class != resultOK {
+	if !o.ops[w].reach && s.ops[w].phase == ended && o.unknown(s, w) {
 		return finding{} // it could not announce its write to legacy, which may land at any time
+	}
+	if o.absent && o.mirrorLate(s, o.ops[w].value) {
+		return finding{} // no marker and no record tell a late write from a new one
 	}
 	for k := range s.ops {
 		between := s.ops[k].before&(1<<w) != 0 && s.ops[g].before&(1<<k) != 0
@@ -75,7 +78,7 @@ func (o *oracle) supersededBy(s *state, w, g int, truth bool) finding {
 		case k == w || !between || o.tookLegacySince(s, k):
 		case o.ops[k].kind == opDelete && (s.ops[k].class == resultOK || truth && o.ops[g].reach && o.marked(s, k)):
 			return finding{2, "it returns a value that was deleted before"}
-		case !truth || !o.ops[g].reach || o.rejectedSince(s, k):
+		case !truth || !o.ops[g].reach || o.rejectedSince(s, k, g):
 		case (o.ops[k].kind == opSet || o.ops[k].kind == opUpdate) && o.marked(s, k):
 			return finding{10, "it returns a value as the truth that was replaced before"}
 		}
@@ -87,13 +90,45 @@ func (o *oracle) supersededBy(s *state, w, g int, truth bool) finding {
 // value is to stand.
 func (o *oracle) tookLegacySince(s *state, k int) bool { return o.ranSince(s, opTakeLegacy, k) }
 
-// rejectedSince reports whether a server refused a value since, so that one that
-// an older build wrote before may stand in its place.
-func (o *oracle) rejectedSince(s *state, k int) bool { return o.ranSince(s, opRejected, k) }
+// rejectedSince reports whether a server refused what k wrote, or what came after
+// it, so that a value from before may stand in its place: to who was told by the
+// server, or since it was put there.
+func (o *oracle) rejectedSince(s *state, k, g int) bool {
+	for r := range s.ops {
+		if o.ops[r].kind != opRejected || s.ops[k].before&(1<<r) != 0 || r != g && s.ops[r].update&stored == 0 {
+			continue
+		}
+		if refused := s.ops[r-1].used; refused == o.ops[k].value || o.beforeValue(s, k, refused) {
+			return true
+		}
+	}
+	return false
+}
 
+// unsure reports whether a part of an operation may be on its way: it did not end
+// well, and not so that nothing happened.
+func (o *oracle) unsure(s *state, k int) bool {
+	return s.ops[k].class != resultOK && s.ops[k].class != resultFailed
+}
+
+// stray reports whether a part of a deletion may be on its way that removes from
+// legacy more than was deleted: it did not know what is there, or was out of reach
+// and could leave no marker that would tell it apart from a sign-out.
+func (o *oracle) stray(s *state, k int) bool {
+	return o.unsure(s, k) && (s.ops[k].update&blind != 0 || !o.ops[k].reach)
+}
+
+// unknown reports whether an operation left something on its way, as far as it
+// could tell itself.
+func (o *oracle) unknown(s *state, k int) bool {
+	return s.ops[k].class == resultUnknown || s.ops[k].class == resultNone
+}
+
+// ranSince reports whether an operation of a kind wrote the shared store and had
+// not ended before k began.
 func (o *oracle) ranSince(s *state, kind opKind, k int) bool {
 	for r := range s.ops {
-		if o.ops[r].kind == kind && s.ops[r].phase != idle && s.ops[k].before&(1<<r) == 0 {
+		if o.ops[r].kind == kind && s.ops[r].update&stored != 0 && s.ops[k].before&(1<<r) == 0 {
 			return true
 		}
 	}
@@ -112,7 +147,7 @@ func (o *oracle) judgeAbsence(s *state, op int) finding {
 		return finding{4, "it says not found without having looked everywhere and found nothing"}
 	}
 	for w := range s.ops {
-		if !o.acknowledged(s, w) || s.ops[op].before&(1<<w) == 0 || !o.ops[w].kind.writes() {
+		if !o.acknowledged(s, w) || s.ops[op].before&(1<<w) == 0 || !o.ops[w].kind.writes() || !o.inUse(o.ops[w].source) {
 			continue
 		}
 		if !o.excused(s, w) {
@@ -131,10 +166,16 @@ func (o *oracle) acknowledged(s *state, w int) bool {
 func (o *oracle) evident(s *state, op int) bool {
 	seen := s.ops[op].seen
 	look := seen & sawShared
+	if o.absent {
+		look = lookAbsent
+	}
 	if look == lookFailed || look == lookNone || look == lookValue && seen&landed == 0 {
 		return false
 	}
 	for i := range o.sources {
+		if !o.inUse(uint8(firstLegacy + i)) {
+			continue
+		}
 		legacy := seen >> legacyShift(uint8(firstLegacy+i)) & 3
 		if legacy == lookMarker || look == lookAbsent && legacy != lookAbsent {
 			return false
@@ -152,31 +193,27 @@ func (o *oracle) excused(s *state, w int) bool {
 			continue
 		}
 		since := s.ops[w].before&(1<<k) == 0
-		late := st.class != resultOK // a part of it may be on its way
+		late := o.unsure(s, k)
 		switch o.ops[k].kind {
 		case opDelete:
 			// A new sign-in after a deletion counts only if the deletion knew what
 			// stood there, and has nothing under way that may yet remove it: one that
 			// did not end well cannot say so, and what a later version noted cannot be
 			// read.
-			if st.class != resultFailed && (since || older && (late || !o.adopts || o.ops[k].later) || late && o.defenceless(w)) {
+			if st.class != resultFailed && (since || older && (late || !o.adopts || o.ops[k].later) || late && o.defenceless(s, k, w)) {
 				return true
 			}
 		case opOlderDelete:
-			if since && (older || o.propagates) {
+			if since && (older || o.propagates || o.absent) { // with no shared store, legacy is the store
 				return true
 			}
 		case opGet, opMigrate, opRejected, opReconcile:
 			// What a later version's sign-out noted cannot be read either.
-			if older && o.propagates && o.ops[k].later {
-				return true
-			}
-		case opPrune:
-			if o.propagates { // what it removes looks like a sign-out to who reads meanwhile
+			if older && o.propagates && o.ops[k].later && st.update&stored != 0 {
 				return true
 			}
 		case opTakeLegacy, opTakeShared:
-			if since || late || older && !o.adopts {
+			if since || older && !o.adopts {
 				return true
 			}
 		}
@@ -184,18 +221,16 @@ func (o *oracle) excused(s *state, w int) bool {
 	return false
 }
 
-// defenceless reports whether a write can be undone by a deletion that is still
-// on its way: a foreign one in an emulated store, which knows no fence; and any,
-// where what vanishes from legacy counts as a sign-out.
-func (o *oracle) defenceless(w int) bool {
-	return o.propagates || o.emulated && o.ops[w].kind == opForeign
+// defenceless reports whether what w wrote can be undone by a deletion that is
+// still on its way: a foreign write in an emulated store, which knows no fence; and
+// any, by a stray deletion, where legacy is the store or what vanishes from there
+// counts as a sign-out.
+func (o *oracle) defenceless(s *state, k, w int) bool {
+	return (o.propagates || o.absent) && o.stray(s, k) || o.emulated && o.ops[w].kind == opForeign
 }
 
 // judgeDelete judges that what a Delete says it has deleted is gone.
 func (o *oracle) judgeDelete(s *state, op int, r result) finding {
-	if o.tookLegacySince(s, op) || o.mirrorLate(s) {
-		return finding{}
-	}
 	done := r.done
 	if r.class == resultOK {
 		done = 1<<(1+maxLegacy) - 1
@@ -205,10 +240,14 @@ func (o *oracle) judgeDelete(s *state, op int, r result) finding {
 			continue
 		}
 		id := *s.slot(at, mainSlot)
-		if id == 0 || o.items.all[id].marker {
+		if id == 0 || o.items.all[id].marker || at != shared && !o.inUse(at) {
 			continue
 		}
-		if o.wholeBefore(s, o.items.all[id].value, op) {
+		v := o.items.all[id].value
+		if at == shared && o.tookLegacySince(s, op) || at != shared && o.mirrorLate(s, v) {
+			continue
+		}
+		if o.wholeBefore(s, v, op) {
 			return finding{2, "it says that it deleted from " + storeName(at) + ", which still holds what was there"}
 		}
 	}
@@ -241,6 +280,9 @@ func (o *oracle) judgeList(s *state, op int, r result) finding {
 // judgeOlderValue judges what an older build reads: a deletion holds for it too.
 func (o *oracle) judgeOlderValue(s *state, op int, r result) finding {
 	f := finding{}
+	if !o.inUse(o.ops[op].source) {
+		return f
+	}
 	for w := range s.ops {
 		if !o.ops[w].kind.writes() || o.ops[w].value != r.value || s.ops[w].phase == idle {
 			continue
@@ -253,7 +295,7 @@ func (o *oracle) judgeOlderValue(s *state, op int, r result) finding {
 }
 
 func (o *oracle) deletedHere(s *state, w, g int) finding {
-	if o.mirrorLate(s) {
+	if o.mirrorLate(s, o.ops[w].value) {
 		return finding{}
 	}
 	for k := range s.ops {
@@ -265,13 +307,13 @@ func (o *oracle) deletedHere(s *state, w, g int) finding {
 	return finding{}
 }
 
-// mirrorLate reports whether a write to legacy may be on its way from an
-// operation that did not end well. Nobody can fence off that, but new builds know
-// it when they see it.
-func (o *oracle) mirrorLate(s *state) bool {
+// mirrorLate reports whether a write of the value to legacy may be on its way, or
+// was, from an operation that did not end well. Nobody can fence off that, but new
+// builds know it when they see it.
+func (o *oracle) mirrorLate(s *state, v valueID) bool {
 	for k := range s.ops {
 		switch kind := o.ops[k].kind; {
-		case kind != opRollback && kind != opTakeShared && (kind == opOlderSet || !o.toLegacy(k)):
+		case kind != opRollback && kind != opTakeShared && (kind == opOlderSet || !o.toLegacy(k) || o.ops[k].value != v):
 		case s.ops[k].phase == ended && s.ops[k].class != resultOK, s.ops[k].phase == running && s.ops[k].seen&troubled != 0:
 			return true
 		}
@@ -303,10 +345,9 @@ func (o *oracle) removed(s *state, w int) bool {
 		case s.ops[k].phase == idle || s.ops[k].class == resultFailed:
 		case kind == opOlderDelete && o.ops[k].source == o.ops[w].source && since:
 			return true
-		case kind == opDelete && (since || s.ops[k].class != resultOK):
-			// The older build cannot fence off a deletion that is still on its way.
+		case kind == opDelete && (since || o.stray(s, k)):
 			return true
-		case kind == opPrune && since, kind == opTakeLegacy, kind == opTakeShared:
+		case kind == opPrune && since, kind == opTakeShared:
 			return true
 		}
 	}

@@ -13,12 +13,27 @@ type capability struct {
 	name     string
 	keying   bool // derives fingerprint keys; others keep one in a reserved item
 	emulated bool
+	absent   bool // there is no shared store, by design
+	idle     bool // the first of two legacy sources is not in use
+}
+
+// with reports whether the class is tried with so many legacy sources.
+func (c capability) with(sources int) bool {
+	switch c.name {
+	case "keychain-like", "absent by design":
+		return sources == 1
+	case "first source not in use":
+		return sources == 2
+	}
+	return true
 }
 
 var capabilities = []capability{
 	{name: "vault-like", keying: true},
 	{name: "keychain-like"},
 	{name: "emulated", emulated: true},
+	{name: "absent by design", absent: true},
+	{name: "first source not in use", keying: true, idle: true},
 }
 
 // policy is a named policy.
@@ -32,9 +47,10 @@ type policy struct {
 func kinring(c capability, pol policy, sources int) *subject {
 	return &subject{
 		name:   "kinring, " + pol.name + ", " + c.name + ", " + [...]string{"no source", "one source", "two sources"}[sources],
-		policy: pol.name, class: c.name, sources: sources, emulated: c.emulated,
+		policy: pol.name, class: c.name, sources: sources, emulated: c.emulated, absent: c.absent, idle: c.idle,
 		adopts:     pol.Adopt == coexist.Auto || pol.Adopt == coexist.OnRejection,
 		propagates: pol.OlderSignout == coexist.SignoutPropagate,
+		bulk:       pol.BulkMigrate == coexist.BulkFirstOperation,
 		dual:       pol.Writes == coexist.DualWrite,
 		rotates:    pol.rotates,
 		open: func(p *process, prog program) family {
@@ -61,7 +77,11 @@ func openEngine(p *process, prog program, c capability, pol policy, sources int)
 	}
 	for i := range sources {
 		legacy := client{p: p, store: uint8(firstLegacy + i), caps: store.Capabilities{Persistent: true}}
-		config.Sources = append(config.Sources, coexist.Source{Name: string(rune('a' + i)), Store: legacy, Stamp: legacy.stamp})
+		src := coexist.Source{Name: string(rune('a' + i)), Store: legacy, Stamp: legacy.stamp}
+		if c.idle {
+			src.Active = legacy.active
+		}
+		config.Sources = append(config.Sources, src)
 	}
 	e, err := coexist.New(config)
 	if err != nil {

@@ -18,6 +18,7 @@ type finding struct {
 type oracle struct {
 	*scenario
 	items *items
+	late  bool // the write that is judged was on its way
 }
 
 // What an operation met while it ran.
@@ -65,12 +66,15 @@ func (o *oracle) somewhere(s *state) bool {
 		return !o.items.all[id].marked
 	}
 	for i := range s.legacy {
-		if s.legacy[i] != 0 {
+		if s.legacy[i] != 0 && o.inUse(uint8(firstLegacy+i)) {
 			return true
 		}
 	}
 	return false
 }
+
+// inUse reports whether the older build, as it is configured, uses a source.
+func (o *oracle) inUse(source uint8) bool { return !o.idle || source != firstLegacy }
 
 // sees notes what an operation was answered.
 func (o *oracle) sees(s *state, op int, c call, a answer) {
@@ -93,6 +97,7 @@ func (o *oracle) sees(s *state, op int, c call, a answer) {
 		return
 	}
 	if look == lookFailed {
+		st.update |= blind
 		look = lookMarker // the legacy stores have no markers; their looks fit into two bits
 	}
 	shift := legacyShift(c.store)
@@ -158,8 +163,8 @@ func (o *oracle) lands(s *state, op int, c call, was itemID) finding {
 	if st.phase == running && o.effect(op, c) {
 		st.seen |= landed
 	}
-	if o.ops[op].kind == opUpdate && c.store == shared && o.effect(op, c) {
-		st.update |= stored
+	if c.store == shared {
+		o.stands(s, op, c)
 	}
 	for i := range s.ops {
 		if s.ops[i].phase == running && o.ops[i].kind == opList {
@@ -173,6 +178,19 @@ func (o *oracle) lands(s *state, op int, c call, was itemID) finding {
 		return o.overwrites(s, op, c, o.items.all[was])
 	}
 	return finding{}
+}
+
+// stands notes that a write to the shared store takes effect: that of its
+// operation, and that of the older build whose value it is.
+func (o *oracle) stands(s *state, op int, c call) {
+	if o.effect(op, c) || !o.ops[op].kind.writes() && c.verb == verbPut {
+		s.ops[op].update |= stored
+	}
+	for w := range s.ops {
+		if o.ops[w].kind == opOlderSet && o.ops[w].value == o.items.all[c.item].value {
+			s.ops[w].update |= stored
+		}
+	}
 }
 
 // effect reports whether a write is what its operation was called for.
@@ -213,32 +231,31 @@ func (o *oracle) overwrites(s *state, op int, c call, was item) finding {
 // write it over what w wrote there: what it made its result from, what had been
 // replaced before that, or what was deleted.
 func (o *oracle) known(s *state, op, w int, was, gives valueID) bool {
-	if o.deletedAfter(s, w) || was == gives || o.takenSince(s, op, w) {
+	if o.overruled(s, w) || was == gives || s.ops[w].update&stored != 0 {
 		return true
 	}
 	if gives == o.ops[op].value {
 		return was == s.ops[op].used || o.beforeValue(s, w, s.ops[op].used)
 	}
-	return o.beforeValue(s, w, gives) // it finishes what another Update announced
+	return o.beforeValue(s, w, gives) || o.madeFrom(s, gives, w, was) // it finishes what another one announced
 }
 
-// takenSince reports whether another operation may have taken over what w wrote,
-// or replaced it knowingly.
-func (o *oracle) takenSince(s *state, op, w int) bool {
+// madeFrom reports whether an Update made a value from the one that w wrote, or
+// from one that came after it.
+func (o *oracle) madeFrom(s *state, gives valueID, w int, was valueID) bool {
 	for k := range s.ops {
-		switch o.ops[k].kind {
-		case opGet, opSet, opUpdate, opRejected, opReconcile, opTakeLegacy:
-			if k != op && s.ops[w].before&(1<<k) == 0 && s.ops[k].phase != idle {
-				return true
-			}
+		if o.ops[k].kind == opUpdate && o.ops[k].value == gives && s.ops[k].update&ran != 0 {
+			return was == s.ops[k].used || o.beforeValue(s, w, s.ops[k].used)
 		}
 	}
 	return false
 }
 
-func (o *oracle) deletedAfter(s *state, w int) bool {
+// overruled reports whether somebody set or deleted the key in the shared store
+// who had not ended when w began, so that w may count as the one before.
+func (o *oracle) overruled(s *state, w int) bool {
 	for k := range s.ops {
-		if o.ops[k].kind == opDelete && s.ops[k].phase != idle && s.ops[k].class != resultFailed && s.ops[k].before&(1<<w) != 0 {
+		if kind := o.ops[k].kind; (kind == opDelete || kind == opSet) && s.ops[k].update&stored != 0 && s.ops[w].before&(1<<k) == 0 {
 			return true
 		}
 	}
@@ -270,7 +287,7 @@ func (o *oracle) uses(s *state, op int, c call) finding {
 	s.ops[op].used = c.value
 	s.ops[op].update |= ran
 	for k := range s.ops {
-		if k == op || c.value == 0 || s.ops[k].used != c.value || s.ops[k].update&stored == 0 {
+		if k == op || o.ops[k].kind != opUpdate || c.value == 0 || s.ops[k].used != c.value || s.ops[k].update&stored == 0 {
 			continue
 		}
 		// Who is told knows that its value may be used up.
@@ -285,7 +302,7 @@ func (o *oracle) uses(s *state, op int, c call) finding {
 func (o *oracle) writtenAgain(s *state, v valueID, k int) bool {
 	for w := range s.ops {
 		since := s.ops[w].phase != idle && s.ops[k].before&(1<<w) == 0
-		brings := o.ops[w].kind == opTakeLegacy || o.ops[w].kind.writes() && o.ops[w].value == v
+		brings := o.ops[w].kind == opTakeLegacy && s.ops[w].update&stored != 0 || o.ops[w].kind.writes() && o.ops[w].value == v
 		if w != k && since && brings {
 			return true
 		}
@@ -308,8 +325,8 @@ func (o *oracle) unmigrated(s *state, op int) bool {
 	if s.shared[mainSlot] != 0 || o.deletes(s) {
 		return false
 	}
-	for _, id := range s.legacy[:o.sources] {
-		if id == 0 {
+	for i, id := range s.legacy[:o.sources] {
+		if id == 0 || !o.inUse(uint8(firstLegacy+i)) {
 			continue
 		}
 		if w := o.items.all[id].rev.op(); s.ops[op].before&(1<<w) != 0 && s.ops[w].class == resultOK {
@@ -342,7 +359,7 @@ func (o *oracle) replaces(s *state, op int, c call, was itemID) finding {
 		return finding{3, "a read removes a shared value"}
 	}
 	value := o.items.all[c.item].value
-	if value == old.value && !old.marker || o.unprotected(s, origin) || o.refused(op, old) || o.ranSince(s, opTakeShared, origin) {
+	if value == old.value && !old.marker || o.unprotected(s, origin) || o.refused(s, op, old) {
 		return finding{}
 	}
 	for w := range s.ops {
@@ -361,13 +378,13 @@ func (o *oracle) replaces(s *state, op int, c call, was itemID) finding {
 // unprotected reports whether an emulated store could not know of a write: a
 // foreign one, which has no number, or one whose own program does not know of.
 func (o *oracle) unprotected(s *state, w int) bool {
-	return o.emulated && (o.ops[w].kind == opForeign || !o.acknowledged(s, w))
+	return o.emulated && o.late && (o.ops[w].kind == opForeign || !o.acknowledged(s, w))
 }
 
-// refused reports whether an operation was told that a server refused the value:
-// then any other is better.
-func (o *oracle) refused(op int, old item) bool {
-	return o.ops[op].kind == opRejected && !old.marker
+// refused reports whether a server refused the value that is replaced, which the
+// operation before read: then any other is better.
+func (o *oracle) refused(s *state, op int, old item) bool {
+	return o.ops[op].kind == opRejected && !old.marker && s.ops[op-1].used == old.value
 }
 
 // toLegacy reports whether an operation writes a value to a legacy source.
@@ -406,14 +423,13 @@ func (o *oracle) signedOutSince(s *state, origin int) bool {
 		}
 		since := s.ops[origin].before&(1<<k) == 0
 		switch o.ops[k].kind {
-		case opOlderDelete, opPrune, opTakeShared:
+		case opOlderDelete, opTakeShared: // taking a shared marker deletes what is left
 			if since {
 				return true
 			}
 		case opDelete:
-			// A Delete that got no further than legacy looks the same from outside,
-			// whenever its part there lands.
-			if s.ops[k].class != resultFailed && (since || s.ops[k].class != resultOK) {
+			// A Delete that got no further than legacy looks the same from outside.
+			if s.ops[k].class != resultFailed && (since || o.stray(s, k)) {
 				return true
 			}
 		}
@@ -437,6 +453,12 @@ func (o *oracle) dies(s *state, op int) {
 	st.phase, st.class, st.seen = ended, resultNone, 0
 }
 
+// precedes reports whether the operation after another one of its program is of a
+// kind.
+func (o *oracle) precedes(op int, kind opKind) bool {
+	return op+1 < firstWatch && programOf(op+1) == programOf(op) && o.ops[op+1].kind == kind
+}
+
 // ends notes an operation's answer and judges it.
 func (o *oracle) ends(s *state, op int, r result) finding {
 	if s.ops[op].phase == idle { // it made no call
@@ -444,6 +466,9 @@ func (o *oracle) ends(s *state, op int, r result) finding {
 	}
 	f := o.judge(s, op, r)
 	o.settles(s, op)
+	if o.ops[op].kind == opGet && o.precedes(op, opRejected) {
+		s.ops[op].used = r.value
+	}
 	st := &s.ops[op]
 	st.phase, st.class, st.seen = ended, r.class, uint16(r.done)
 	return f

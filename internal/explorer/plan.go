@@ -83,19 +83,19 @@ func (p Plan) explore(subjects []*subject) Report {
 	return r
 }
 
-// mostStates bounds one scenario. It is far above what any needs; reaching it
-// fails the run, because then the frontier was not emptied.
+// mostStates bounds one scenario. It is far above what almost all need. One that
+// reaches it is named, because then its frontier was not emptied.
 const mostStates = 1 << 24
 
 func (p Plan) exploreScenarios(t *table, sub *subject, scenarios []*scenario, enough *atomic.Bool) Result {
 	x := newSearch(t, mostStates)
 	defer x.memo.close()
 	for _, s := range scenarios {
-		if enough.Load() {
+		if enough != nil && enough.Load() {
 			break
 		}
 		x.explore(s)
-		if p.First && len(x.stories) > 0 {
+		if enough != nil && p.First && len(x.stories) > 0 {
 			enough.Store(true)
 		}
 	}
@@ -132,7 +132,7 @@ func (sc Scope) scenarios(sub *subject) (all []*scenario) {
 			continue
 		}
 		for _, group := range groups {
-			s := &scenario{subject: sub, setup: su.ran, actors: group, faults: sc.PairFaults}
+			s := &scenario{subject: sub, start: su.name, setup: su.ran, actors: group, faults: sc.PairFaults}
 			if len(group) > 2 {
 				s.faults = sc.TripleFaults
 			}
@@ -151,7 +151,7 @@ func kinringSubjects() (all []*subject) {
 	for sources := 1; sources <= maxLegacy; sources++ {
 		for _, pol := range policies() {
 			for _, c := range capabilities {
-				if sources == 1 || c.name != "keychain-like" {
+				if c.with(sources) {
 					all = append(all, kinring(c, pol, sources))
 				}
 			}
@@ -183,7 +183,13 @@ func (sub *subject) setups() []setup {
 
 // takes reports whether a program can run on the subject.
 func (sub *subject) takes(p program) bool {
-	return int(p.source) <= sub.sources && !(sub.plain && (p.later || p.beyond || p.ops[len(p.ops)-1] > opOlderGet))
+	switch {
+	case int(p.source) > sub.sources:
+		return false
+	case sub.absent:
+		return !p.later && !p.beyond && p.ops[0] != opForeign // there is nothing to be beyond, or to write to
+	}
+	return !(sub.plain && (p.later || p.beyond || p.ops[len(p.ops)-1] > opOlderGet))
 }
 
 // groups returns the programs that run at once: each pair, and each triple, with

@@ -66,6 +66,7 @@ type program struct {
 type scenario struct {
 	*subject
 	name   string
+	start  string // the setup's name
 	setup  []program
 	actors []program
 	faults uint8 // at most so many happen

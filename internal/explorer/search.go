@@ -20,6 +20,9 @@ type Tally struct {
 	LandedAfterDeath, Unreachable uint64
 	// Largest is the most states that one scenario has.
 	Largest int
+	// TooLarge names the scenarios that have more states than there is room for;
+	// of them nothing else is counted as explored.
+	TooLarge []string
 }
 
 func (t *Tally) add(o *Tally) {
@@ -34,6 +37,7 @@ func (t *Tally) add(o *Tally) {
 	t.LandedAfterDeath += o.LandedAfterDeath
 	t.Unreachable += o.Unreachable
 	t.Largest = max(t.Largest, o.Largest)
+	t.TooLarge = append(t.TooLarge, o.TooLarge...)
 	for i := range t.Broken {
 		t.Broken[i] += o.Broken[i]
 	}
@@ -95,7 +99,8 @@ func (x *search) explore(sc *scenario) {
 	x.table.add(&s, origin{}, 1)
 	for i := 0; i < len(x.table.states); i++ {
 		if i > x.limit {
-			panic(fmt.Sprintf("explorer: %s has more than %d states: the frontier is not empty", sc.name, x.limit))
+			x.tally.TooLarge = append(x.tally.TooLarge, x.subject.name+"; "+sc.name)
+			return
 		}
 		x.expand(uint32(i))
 	}
@@ -196,7 +201,7 @@ func (x *search) move(i uint32, a int) {
 	if x.table.states[i].faults == x.faults || a == observer || !x.ops[n.op].kind.ours() {
 		return
 	}
-	c, far := n.call, n.call.store == shared && !n.call.verb.leasing() && !x.ops[n.op].reach
+	c, far := n.call, n.call.store == shared && !n.call.verb.leasing() && (x.absent || !x.ops[n.op].reach)
 	for m := failsBefore; m < mishaps; m++ {
 		if m.possible(c, from.holds(uint8(a))) && !far {
 			x.take(i, step{actor: uint8(a), mishap: m})
@@ -264,7 +269,11 @@ func (x *search) proceed(s *state, st step, n *node) finding {
 
 // answer returns what a program is told.
 func (x *search) answer(s *state, st step, op int, c call) (answer, finding) {
-	if c.store == shared && !c.verb.leasing() && !x.ops[op].reach {
+	switch {
+	case c.store != shared || c.verb.leasing():
+	case x.absent:
+		return reply(ansNoStore, 0), finding{}
+	case !x.ops[op].reach:
 		x.tally.Unreachable++
 		return reply(ansOutOfReach, 0), finding{}
 	}

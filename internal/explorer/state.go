@@ -46,8 +46,8 @@ type opState struct {
 	seen   uint16 // what it met while it ran; 0 once it has ended
 	phase  phase
 	class  resultClass
-	used   valueID // of an Update: what its function was given
-	update uint8   // of an Update: how far it came
+	used   valueID // of an Update: what its function was given; of a Get before a Rejected: its answer
+	update uint8   // how far it came, as far as others must know
 }
 
 // Bits of a state's notes.
@@ -56,11 +56,12 @@ const (
 	owed              // the next function has to be told that its value may be used up
 )
 
-// How far an Update came, by bit.
+// How far an operation came, by bit.
 const (
-	began  = 1 << iota // it left the note
-	ran                // its function has made something from its value
-	stored             // that has stood in the shared store
+	began  = 1 << iota // an Update left the note
+	ran                // an Update's function has made something from its value
+	blind              // a look of it at a legacy source failed
+	stored             // what it was called for has stood in the shared store; of an older build's Set: its value
 )
 
 type phase uint8

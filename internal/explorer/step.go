@@ -63,6 +63,8 @@ func (m *model) perform(s *state, op int, c call) (answer, finding) {
 		return reply(ansItem, uint16(*at)), finding{}
 	case verbList:
 		return reply(ansList, m.list(s, c.store)), finding{}
+	case verbActive:
+		return reply(ansDone, 0), finding{}
 	case verbStamp:
 		return reply(ansStamp, uint16(m.items.all[*at].rev)), finding{}
 	}

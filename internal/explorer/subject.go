@@ -13,12 +13,15 @@ type subject struct {
 	class    string // of shared store
 	sources  int
 	emulated bool // the shared store has no conditional writes of its own
+	absent   bool // there is none, by design
+	idle     bool // the older build, as it is configured, does not use the first source
 	plain    bool // it keeps no records and knows no programs out of reach
 
 	// What the policy promises beyond the promises: what the oracle must know to
 	// tell a rule from a fault.
 	adopts     bool // a sign-in after a deletion counts
 	propagates bool // an older build's sign-out removes the shared value
+	bulk       bool // the first operation of a program migrates everything
 	dual       bool // Set writes to legacy sources too
 	rotates    bool // Update writes to legacy sources too
 

@@ -86,6 +86,10 @@ var setupsOfTwo = []setup{
 	after("the second source is ahead", "older set", "older set, second source", "set the value that was there first", "older set, second source"),
 }
 
+// migrated names the preset dual-write of a family in which all has been migrated.
+// It is for triples, which are tried without migrations.
+const migrated = "dual-write, migrated"
+
 // Policies of the rules as they are, presets first.
 func policies() []policy {
 	with := func(name, preset string, guarded bool, change func(*coexist.Policy)) policy {
@@ -103,6 +107,7 @@ func policies() []policy {
 	return []policy{
 		rotating,
 		with("dual-write", coexist.PresetDualWrite, true, nil),
+		with(migrated, coexist.PresetDualWrite, true, func(p *coexist.Policy) { p.BulkMigrate = coexist.BulkNever }),
 		with("dual-write, strict", coexist.PresetDualWrite, true, func(p *coexist.Policy) {
 			p.Reads, p.FastForward, p.BulkMigrate = coexist.Strict, coexist.OnRejection, coexist.BulkNever
 		}),

@@ -205,3 +205,6 @@ func Find(t testing.TB) {
 	need(t, ToolGNOME, "gnome-keyring-daemon", "gnome-keyring")
 	need(t, ToolSecret, "secret-tool", "libsecret-tools")
 }
+
+// Log returns what the daemon has complained of.
+func (k *GNOME) Log() string { return k.daemon.output() }

@@ -2,7 +2,6 @@ package mac
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/kinring/kinring/internal/secitem"
 	"github.com/kinring/kinring/store"
@@ -77,10 +76,8 @@ func Failure(err error) error {
 	if !known {
 		m = meaning{store.ErrUnavailable, store.ErrNoService, "look into the system's log: log show --last 5m --predicate 'process == \"secd\"'"}
 	}
-	return &store.Error{Class: m.class, Reason: m.reason, Detail: s.Meaning(), Native: native(s), Remedy: m.remedy}
+	return &store.Error{Class: m.class, Reason: m.reason, Detail: s.Meaning(), Native: s.Native(), Remedy: m.remedy}
 }
-
-func native(s secitem.Status) string { return fmt.Sprintf("%s %d", s.Name(), int32(s)) }
 
 // Settled reports whether a write that ended so has surely changed nothing.
 func Settled(err error) bool {

@@ -7,9 +7,6 @@ import (
 	"github.com/kinring/kinring/store"
 )
 
-// System returns this process on this Mac.
-func System() (*Program, error) { return system() }
-
 var system = sync.OnceValues(func() (*Program, error) {
 	f, err := framework.Open()
 	if err != nil {

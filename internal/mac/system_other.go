@@ -8,8 +8,7 @@ import (
 	"github.com/kinring/kinring/store"
 )
 
-// System says that this is no Mac.
-func System() (*Program, error) {
+func system() (*Program, error) {
 	return nil, &store.Error{Class: store.ErrUnavailable, Reason: store.ErrAbsentByDesign,
 		Detail: "there is no keychain on " + runtime.GOOS, Remedy: "use another store"}
 }

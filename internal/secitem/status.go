@@ -93,6 +93,9 @@ func (s Status) Name() string {
 	return fmt.Sprintf("OSStatus %d", int32(s))
 }
 
+// Native returns the name and the number, as errors of package store carry them.
+func (s Status) Native() string { return fmt.Sprintf("%s %d", s.Name(), int32(s)) }
+
 // Meaning returns what the status means, without its name; empty if it is not
 // known.
 func (s Status) Meaning() string { return known[s].text }

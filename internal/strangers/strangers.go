@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -73,7 +74,8 @@ func nodeProgram(module string) func(testing.TB) []string {
 
 // pythonText does in Python what the other programs do.
 const pythonText = `
-import sys, keyring, keyring.errors
+import sys, keyring, keyring.errors, keyring.backends.SecretService
+keyring.set_keyring(keyring.backends.SecretService.Keyring()) # without trying all others first
 verb, service, account = sys.argv[1:4]
 if verb == "GET":
     value = keyring.get_password(service, account)
@@ -89,12 +91,15 @@ else:
         sys.exit(1)
 `
 
+// python is the one that Debian's packages are for.
+const python = "/usr/bin/python3"
+
 func pythonProgram(t testing.TB) []string {
-	const python = "/usr/bin/python3" // the one that Debian's packages are for
-	err := exec.Command(python, "-c", "import keyring").Run()
-	require.Need(t, ToolPython, err == nil, "install the Debian package python3-keyring")
+	require.Need(t, ToolPython, hasPythonKeyring(), "install the Debian package python3-keyring")
 	return []string{python, "-c", pythonText}
 }
+
+var hasPythonKeyring = sync.OnceValue(func() bool { return exec.Command(python, "-c", "import keyring").Run() == nil })
 
 // Need skips the test, or fails it where the tool is required, if the client
 // cannot be run here.

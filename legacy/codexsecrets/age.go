@@ -122,7 +122,8 @@ func seal(e entries, passphrase string, work int) ([]byte, error) {
 	if _, err := w.Write(bytes.TrimSuffix(text.Bytes(), []byte("\n"))); err != nil {
 		return nil, err
 	}
-	return file.Bytes(), w.Close()
+	err = w.Close() // which writes the last part
+	return file.Bytes(), err
 }
 
 // patiently waits for a computation that cannot be called off, as long as the

@@ -30,7 +30,7 @@ const (
 )
 
 // keyrings are the layouts in which the passphrase's item is kept, by system.
-var keyrings = map[string]string{"linux": "rustkeyring", "darwin": "loginkeychain"}
+var keyrings = map[string]string{"linux": "rustkeyring", "darwin": "mackeyring"}
 
 func init() {
 	store.RegisterLayout(Login)
@@ -107,7 +107,9 @@ func (l Layout) Name() string { return l.kind }
 
 // Capabilities says what a source will promise. Codex writes under the same
 // locks, but up to 0.145.0 it takes none.
-func (Layout) Capabilities() store.Capabilities { return store.Capabilities{Persistent: true} }
+func (Layout) Capabilities() store.Capabilities {
+	return store.Capabilities{Persistent: true, Unlocks: true}
+}
 
 // Canonical returns compact JSON with sorted names.
 func (Layout) Canonical(value []byte) []byte { return jsontext.Canonical(value) }

@@ -1,9 +1,7 @@
 package loginkeychain
 
 import (
-	"net"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/kinring/kinring/internal/mac"
@@ -20,20 +18,13 @@ func older() emulator.Program {
 }
 
 // serve lets other processes use the Mac as the program.
-func serve(t testing.TB, m secitem.Mac) (socket string) {
+func serve(t testing.TB, m secitem.Mac) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "desk") // short: sockets' paths may not be long
+	socket, done, err := desk.Open(m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	socket = filepath.Join(dir, "s")
-	l, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go desk.Serve(l, m)
+	t.Cleanup(done)
 	return socket
 }
 

@@ -3,7 +3,6 @@ package loginkeychain
 import (
 	"bytes"
 	"context"
-	"errors"
 
 	"github.com/kinring/kinring/internal/mac"
 	"github.com/kinring/kinring/internal/secitem"
@@ -72,14 +71,19 @@ func (n native) read(ctx context.Context, item store.Key) ([]byte, error) {
 }
 
 // refused tells a program that is not trusted from a keychain that is locked:
-// one status stands for both.
+// macOS has the same statuses for both.
 func (s *source) refused(ctx context.Context, err error) error {
-	if errors.Is(err, secitem.ErrAuthFailed) {
-		if state, e := s.state(ctx); e == nil && !state.Unlocked {
-			return locked()
-		}
+	status, _ := secitem.StatusOf(err)
+	if status != secitem.ErrAuthFailed && status != secitem.ErrInteractionNotAllowed {
+		return mac.Failure(err)
 	}
-	return mac.Failure(err)
+	if state, e := s.state(ctx); e != nil || !state.Unlocked {
+		return locked()
+	}
+	refusal := mac.Failure(secitem.ErrAuthFailed).(*store.Error)
+	refusal.Detail, refusal.Native = "this program is not trusted with the item", status.Native()
+	refusal.Remedy = "run it once where a person can be asked, and allow it"
+	return refusal
 }
 
 // change makes a call that writes.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -139,10 +140,19 @@ func words(line string) []string {
 	return out
 }
 
+// needShell skips where no command can play the one of macOS.
+func needShell(t testing.TB) {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("there is nothing here to play the security command")
+	}
+}
+
 // asSecurity returns the path of a security command that uses the Mac at the
 // socket.
 func asSecurity(t testing.TB, socket string) string {
 	t.Helper()
+	needShell(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

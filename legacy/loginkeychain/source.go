@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/kinring/kinring/internal/mac"
 	"github.com/kinring/kinring/internal/secitem"
@@ -19,6 +20,59 @@ type source struct {
 	program  *mac.Program
 	absence  error // why there is no program to call through
 	values   values
+	kept     kept
+}
+
+// kept remembers values that somebody permitted to be read, with their dates, so
+// that nobody is asked again in this process for what has not changed.
+type kept struct {
+	mu     sync.Mutex
+	values map[store.Key]dated
+}
+
+type dated struct {
+	date  string
+	value store.Value
+}
+
+// of returns the value of an item if it has not changed since it was read.
+func (k *kept) of(f found) ([]byte, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	d, ok := k.values[f.item]
+	if !ok || f.date.fresh || d.date != f.date.text {
+		return nil, false
+	}
+	return d.value.Bytes(), true
+}
+
+// keep notes a value whose date no later write can have.
+func (k *kept) keep(f found, value []byte) {
+	if f.date.fresh {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.values == nil {
+		k.values = map[store.Key]dated{}
+	}
+	k.values[f.item].value.Wipe()
+	k.values[f.item] = dated{f.date.text, store.NewValue(value)}
+}
+
+func (k *kept) wipe() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, d := range k.values {
+		d.value.Wipe()
+	}
+	k.values = nil
+}
+
+// Close wipes what was remembered, and makes later calls fail.
+func (s *source) Close() error {
+	s.kept.wipe()
+	return s.Door.Close()
 }
 
 // values reads and changes the values of items, in whichever way their maker is
@@ -125,9 +179,12 @@ func (s *source) get(ctx context.Context, key store.Key) (store.Item, error) {
 	if err != nil {
 		return store.Item{}, err
 	}
-	value, err := s.values.read(ctx, f.item)
-	if err != nil {
-		return store.Item{}, err
+	value, known := s.kept.of(f)
+	if !known {
+		if value, err = s.values.read(ctx, f.item); err != nil {
+			return store.Item{}, err
+		}
+		s.kept.keep(f, value)
 	}
 	defer clear(value)
 	if len(value) > store.MaxValue {

@@ -24,6 +24,9 @@ const (
 // form that was expected, and one that kinring encrypts with the same key comes
 // back to the page from that Chromium.
 func TestChromiumAndBack(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts a browser four times")
+	}
 	chromiumtest.Program(t)
 	t.Run("v10, no keyring", func(t *testing.T) {
 		bus := keyringtest.NewBus(t)

@@ -1,7 +1,7 @@
 // Package secretitems reads and writes items of the desktop's keyring on Linux
 // whose attributes the profile describes, as legacy sources of the layout
 // "secretitems". Importing it registers the layout. It serves libraries that
-// need no code of their own, such as keytar and Python's keyring; docs/LINUX.md
+// need no code of their own, such as keytar and Python's keyring; docs/KEYRINGS.md
 // shows their profiles.
 //
 // A new item gets all of the attributes and lies in the default collection. An

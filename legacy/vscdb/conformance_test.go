@@ -70,7 +70,7 @@ func (s shelf) ensure(service string) error {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(made.Close(), script(made.Name(), schema), os.Link(made.Name(), path), os.Remove(made.Name()))
+	err = errors.Join(made.Close(), script(made.Name(), "PRAGMA synchronous = off;"+schema), os.Link(made.Name(), path), os.Remove(made.Name()))
 	if errors.Is(err, fs.ErrExist) {
 		return nil // another one was faster
 	}

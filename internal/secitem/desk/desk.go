@@ -8,6 +8,8 @@ import (
 	"errors"
 	"net"
 	"net/rpc"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/kinring/kinring/internal/secitem"
@@ -17,6 +19,21 @@ func init() {
 	for _, v := range []any{secitem.Constant(""), secitem.Null{}, time.Time{}, []byte{}, []any{}, map[string]any{}, "", int64(0), false} {
 		gob.Register(v)
 	}
+}
+
+// Open serves a program's view of a Mac on a socket of its own. done closes it.
+func Open(m secitem.Mac) (socket string, done func(), err error) {
+	dir, err := os.MkdirTemp("", "desk") // short: the paths of sockets may not be long
+	if err != nil {
+		return "", nil, err
+	}
+	socket = filepath.Join(dir, "mac")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		return "", nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	go Serve(l, m)
+	return socket, func() { _, _ = l.Close(), os.RemoveAll(dir) }, nil
 }
 
 // Serve serves a program's view of a Mac to whoever dials, until the listener is

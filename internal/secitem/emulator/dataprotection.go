@@ -127,12 +127,17 @@ func (r *row) item(q query) (i secitem.Item) {
 		i.Attributes = r.result()
 	}
 	if q.data {
-		i.Data = slices.Clone(r.value)
-	}
-	if q.data && !q.attributes && i.Data == nil {
-		i.Data = []byte{} // alone, a missing value reads as an empty one
+		i.Data = alone(slices.Clone(r.value), q.attributes)
 	}
 	return i
+}
+
+// alone: a missing value reads as an empty one, unless it comes with attributes.
+func alone(value []byte, withAttributes bool) []byte {
+	if value == nil && !withAttributes {
+		return []byte{}
+	}
+	return value
 }
 
 func (p *Process) dpCopy(d secitem.Dict) (matches, error) {
@@ -164,6 +169,9 @@ func (p *Process) dpCopy(d secitem.Dict) (matches, error) {
 		if !skip {
 			found.items = append(found.items, r.item(q))
 		}
+	}
+	if found.null && len(found.items) > 1 {
+		found.items = found.items[:1] // a null pointer does not say how many
 	}
 	return found, unless(len(found.items) > 0, secitem.ErrItemNotFound)
 }

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -230,7 +231,7 @@ func (p *Process) fileCopy(d secitem.Dict) (matches, error) {
 			if err := p.mayRead(i.in, i.fileItem); err != nil {
 				return matches{}, err
 			}
-			item.Data = slices.Clone(i.value)
+			item.Data = alone(slices.Clone(i.value), item.Attributes != nil)
 		}
 		out.items = append(out.items, item)
 	}
@@ -252,11 +253,10 @@ func (p *Process) fileUpdate(d, change secitem.Dict) error {
 		return secitem.ErrParam
 	}
 	for _, i := range found {
-		if err := p.fileChange(i, attrs, bytes, hasValue); err != nil {
-			return err
-		}
+		// Nothing is rolled back: the first failure is the answer, the others go on.
+		err = cmp.Or(err, p.fileChange(i, attrs, bytes, hasValue))
 	}
-	return nil
+	return err
 }
 
 // fileChange asks nobody about the item: writing a value needs no right to read

@@ -119,6 +119,24 @@ var detailRows = []tableRow{
 			change := secitem.Change{Value: []byte("two"), Generic: []byte("r2")}.Dict()
 			return statuses{s.Update(match.Dict(), change), s.Update(match.Dict(), change)}.sum()
 		}, want: list("0 -25300 "), after: func(s stage) { s.holds("two", "") }},
+	{id: "dates", name: "an item is found by its date", before: func(s stage) { s.Make(Item(), "one", "cdat", time.Unix(1, 0)) },
+		call: func(s stage) error {
+			return statuses{s.Status(But(Item(), "cdat", time.Unix(1, 0).UTC())), s.Status(But(Item(), "cdat", time.Unix(2, 0))), s.Status(But(Item(), "cdat", "x"))}.sum()
+		}, want: list("0 -25300 -50 ")},
+	{id: "asking", name: "old ways to say that nobody is to be asked", before: func(s stage) { s.Make(Item(), "one"); s.mac.Protect(Service, Account) },
+		call: func(s stage) error {
+			read := Data(Item())
+			return statuses{s.Status(But(read, "u_NoAuthUI", true)), s.Status(But(read, "u_NoAuthUI", false, "u_OpPrompt", "why")), s.Status(But(read, "u_OpPrompt", int64(1))),
+				s.Status(But(read, "u_AuthUI", "x")), s.Status(But(read, "u_SystemKeychain", true)), s.Status(Item().Dict())}.sum()
+		}, want: list("-25308 -128 -50 -50 -50 0 "), after: func(s stage) { s.prompted(1) }},
+	{id: "references", name: "are given and not taken", before: func(s stage) { s.Make(Item(), "one") },
+		call: func(s stage) error {
+			return statuses{s.Status(But(Item(), "r_Ref", true)), s.Status(But(Item(), "r_PersistentRef", true)), s.Status(But(Item(), "r_Unknown", true)),
+				s.Status(But(Item(), "v_Ref", "x")), s.Status(But(Item(), "class", "inet")), s.Status(But(LoginItem(), "class", "inet"))}.sum()
+		}, want: list("0 0 -50 -50 -4 -4 ")},
+	{id: "locked", name: "nothing locked is deleted", before: func(s stage) { s.Make(Item(), "one"); s.mac.SetDevice(ScreenLocked) },
+		call: func(s stage) error { return s.Delete(Item().Dict()) }, want: secitem.ErrInteractionNotAllowed,
+		after: func(s stage) { s.holds("one", "") }},
 	{id: "types", name: "wrong types and unknown keys", call: func(s stage) error {
 		return statuses{s.Add(But(Item(), "svce", int64(1))), s.Add(But(Item(), "gena", "x")), s.Add(But(Item(), "pdmn", "zz")), s.Add(But(Item(), "sync", secitem.SynchronizableAny)),
 			s.Add(But(Item(), "unknown", "x")), s.Status(But(Item(), "r_Data", "x")), s.Update(Item().Dict(), secitem.Dict{secitem.KeyReturnData: true}),

@@ -13,6 +13,7 @@ import (
 	"github.com/kinring/kinring/internal/require"
 	"github.com/kinring/kinring/internal/secitem"
 	"github.com/kinring/kinring/internal/secitem/secitemtest"
+	"github.com/kinring/kinring/store/storetest"
 )
 
 // The tests run the package's own source against libraries that stand in for
@@ -23,6 +24,9 @@ const (
 	coreVariable     = "KINRING_COREFOUNDATION_LIBRARY"
 	securityVariable = "KINRING_SECURITY_LIBRARY"
 )
+
+// given: whoever started the tests named the libraries.
+var given = os.Getenv(coreVariable) != ""
 
 // double is the Mac that the libraries make, and what a test can set in it.
 type double struct {
@@ -54,6 +58,7 @@ func TestMain(m *testing.M) {
 		mistake(name)
 		return
 	}
+	storetest.WorkerMain(worker)
 	code := m.Run()
 	if libraryDir != "" {
 		_ = os.RemoveAll(libraryDir)
@@ -61,33 +66,50 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// Sources of the two doubles.
+var (
+	coreSources     = []string{"cf.c", "text.c"}
+	securitySources = []string{"sec.c", "self.c"}
+)
+
 // compile makes a shared library of the C sources of a double.
-func compile(out, source string, flags ...string) error {
-	args := append([]string{"-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-shared", "-fPIC", "-o", out, filepath.Join("testdata/double", source)}, flags...)
-	if text, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("gcc %s: %w\n%s", source, err, text)
+func compile(compiler, out string, sources []string, flags ...string) error {
+	args := []string{"-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-shared", "-fPIC", "-o", out}
+	for _, source := range sources {
+		args = append(args, filepath.Join("testdata/double", source))
+	}
+	if text, err := exec.Command(compiler, append(args, flags...)...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s: %w\n%s", compiler, sources, err, text)
 	}
 	return nil
 }
 
 // buildDouble makes the doubles, unless the environment names libraries already.
 var buildDouble = sync.OnceValue(func() error {
-	if os.Getenv(coreVariable) != "" {
+	if given {
 		return nil
 	}
 	var err error
 	if libraryDir, err = os.MkdirTemp("", "framework-double-*"); err != nil {
 		return err
 	}
-	cf, sec := filepath.Join(libraryDir, "libcf.so"), filepath.Join(libraryDir, "libsec.so")
-	if err := compile(cf, "cf.c", "-lpthread"); err != nil {
+	libraries, err := doubles("gcc", libraryDir)
+	if err != nil {
 		return err
 	}
-	if err := compile(sec, "sec.c", "-L"+libraryDir, "-lcf", "-Wl,-rpath,$ORIGIN"); err != nil {
-		return err
-	}
-	return setAll(map[string]string{coreVariable: cf, securityVariable: sec})
+	return setAll(libraries)
 })
+
+// doubles compiles both doubles into a folder and returns the variables that
+// name them.
+func doubles(compiler, dir string) (map[string]string, error) {
+	cf, sec := filepath.Join(dir, "libcf.so"), filepath.Join(dir, "libsec.so")
+	if err := compile(compiler, cf, coreSources, "-lpthread"); err != nil {
+		return nil, err
+	}
+	err := compile(compiler, sec, securitySources, "-L"+dir, "-lcf", "-Wl,-rpath,$ORIGIN")
+	return map[string]string{coreVariable: cf, securityVariable: sec}, err
+}
 
 func setAll(env map[string]string) error {
 	for k, v := range env {
@@ -102,7 +124,7 @@ func setAll(env map[string]string) error {
 func needDouble(t testing.TB) {
 	t.Helper()
 	_, err := exec.LookPath("gcc")
-	require.Need(t, "gcc", err == nil || os.Getenv(coreVariable) != "", "the C double of the frameworks is built with it")
+	require.Need(t, "gcc", err == nil || given, "the C double of the frameworks is built with it")
 }
 
 // loaded loads the libraries once: their constants are made once, too.
@@ -269,8 +291,8 @@ func firstError(errs ...error) error {
 	return nil
 }
 
-// mac is open as the shared suite wants it.
-func mac(t testing.TB, groups ...string) secitem.Mac { return open(t, groups...) }
+// fresh is open as the shared suite wants it.
+func fresh(t testing.TB, groups ...string) secitem.Mac { return open(t, groups...) }
 
 // item is what most tests store.
 func item() secitem.Query { return secitemtest.Item() }

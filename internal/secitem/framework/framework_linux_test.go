@@ -19,7 +19,7 @@ const numberFloat64 index = 6 // CFNumber.h: kCFNumberFloat64Type
 func address(v *float64) unsafe.Pointer { return unsafe.Pointer(v) }
 
 // TestSuite: what every secitem.Mac must do, through the FFI.
-func TestSuite(t *testing.T) { secitemtest.All(t, mac) }
+func TestSuite(t *testing.T) { secitemtest.All(t, fresh) }
 
 // TestStatuses: whatever status a function gives, it is what the caller sees.
 func TestStatuses(t *testing.T) {
@@ -173,6 +173,11 @@ func TestEntitlement(t *testing.T) {
 			t.Errorf("%v: got %v, %v", unreadable, got, err)
 		}
 	}
+	d.unsigned(1)
+	d.statusAt(1, int32(secitem.ErrCodeUnsigned))
+	if got, err := d.Entitlement("x"); got != nil || err != nil {
+		t.Errorf("a program without a signature: %v, %v", got, err)
+	}
 	if groups := secitem.Strings([]any{"a", nil}); groups != nil {
 		t.Errorf("a list with a hole has %q", groups)
 	}
@@ -232,6 +237,19 @@ func TestSession(t *testing.T) {
 		if err != nil || after != allowed {
 			t.Errorf("set to %v, was %v, %v", allowed, after, err)
 		}
+	}
+}
+
+// TestConstantsAreOpaque: Apple promises no content of its constants. A name that
+// reads otherwise there is still the name that the package knows.
+func TestConstantsAreOpaque(t *testing.T) {
+	d := open(t, groups...)
+	f := *d.Framework
+	f.named = map[string]string{"new name of the service": string(secitem.KeyService)}
+	d.make(t, map[any]any{"new name of the service": "svc"}, d.answer)
+	items, err := f.CopyMatching(secitemtest.But(item(), "r_Attributes", true))
+	if err != nil || len(items) != 1 || items[0].Attributes.String(secitem.KeyService) != "svc" {
+		t.Errorf("got %v, %v", items, err)
 	}
 }
 

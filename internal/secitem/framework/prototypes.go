@@ -14,9 +14,11 @@ type (
 	index  = int
 )
 
+// textRange is a CFRange (CFBase.h), of units of UTF-16. It is passed by value.
+type textRange struct{ location, length index }
+
 // Values of parameters.
 const (
-	utf8Encoding     uint32 = 0x08000100 // CFString.h: kCFStringEncodingUTF8
 	numberSInt64     index  = 4          // CFNumber.h: kCFNumberSInt64Type
 	signingInfo      uint32 = 1 << 1     // SecCode.h: kSecCSSigningInformation
 	dynamicInfo      uint32 = 1 << 3     // SecCode.h: kSecCSDynamicInformation
@@ -31,32 +33,33 @@ const (
 // functions are all functions that are called, each with its header. Boolean is
 // an unsigned char, OSStatus an int32.
 type functions struct {
-	release         func(cf ref)                                                                        // CFBase.h: void CFRelease(CFTypeRef)
-	getTypeID       func(cf ref) typeID                                                                 // CFBase.h: CFTypeID CFGetTypeID(CFTypeRef)
-	stringTypeID    func() typeID                                                                       // CFString.h
-	dataTypeID      func() typeID                                                                       // CFData.h
-	dictTypeID      func() typeID                                                                       // CFDictionary.h
-	arrayTypeID     func() typeID                                                                       // CFArray.h
-	booleanTypeID   func() typeID                                                                       // CFNumber.h
-	numberTypeID    func() typeID                                                                       // CFNumber.h
-	dateTypeID      func() typeID                                                                       // CFDate.h
-	stringWithBytes func(allocator ref, bytes *byte, length index, encoding uint32, external uint8) ref // CFString.h: CFStringCreateWithBytes
-	stringExternal  func(allocator, text ref, encoding uint32, lossByte uint8) ref                      // CFString.h: CFStringCreateExternalRepresentation
-	dataCreate      func(allocator ref, bytes *byte, length index) ref                                  // CFData.h
-	dataLength      func(data ref) index                                                                // CFData.h
-	dataBytes       func(data ref) unsafe.Pointer                                                       // CFData.h: const UInt8 *CFDataGetBytePtr(CFDataRef)
-	dictCreate      func(allocator ref, capacity index, keyCallBacks, valueCallBacks uintptr) ref       // CFDictionary.h: CFDictionaryCreateMutable
-	dictSet         func(dict, key, value ref)                                                          // CFDictionary.h
-	dictCount       func(dict ref) index                                                                // CFDictionary.h
-	dictEntries     func(dict ref, keys, values *ref)                                                   // CFDictionary.h: CFDictionaryGetKeysAndValues
-	arrayCount      func(array ref) index                                                               // CFArray.h
-	arrayAt         func(array ref, i index) ref                                                        // CFArray.h
-	booleanValue    func(boolean ref) uint8                                                             // CFNumber.h
-	numberCreate    func(allocator ref, kind index, value unsafe.Pointer) ref                           // CFNumber.h
-	numberValue     func(number ref, kind index, value unsafe.Pointer) uint8                            // CFNumber.h
-	dateCreate      func(allocator ref, at float64) ref                                                 // CFDate.h
-	dateAt          func(date ref) float64                                                              // CFDate.h: CFDateGetAbsoluteTime
-	errorCode       func(err ref) index                                                                 // CFError.h: CFErrorGetCode
+	release          func(cf ref)                                                                  // CFBase.h: void CFRelease(CFTypeRef)
+	getTypeID        func(cf ref) typeID                                                           // CFBase.h: CFTypeID CFGetTypeID(CFTypeRef)
+	stringTypeID     func() typeID                                                                 // CFString.h
+	dataTypeID       func() typeID                                                                 // CFData.h
+	dictTypeID       func() typeID                                                                 // CFDictionary.h
+	arrayTypeID      func() typeID                                                                 // CFArray.h
+	booleanTypeID    func() typeID                                                                 // CFNumber.h
+	numberTypeID     func() typeID                                                                 // CFNumber.h
+	dateTypeID       func() typeID                                                                 // CFDate.h
+	stringCreate     func(allocator ref, characters *uint16, length index) ref                     // CFString.h: CFStringCreateWithCharacters
+	stringLength     func(text ref) index                                                          // CFString.h
+	stringCharacters func(text ref, in textRange, to *uint16)                                      // CFString.h: void CFStringGetCharacters(CFStringRef, CFRange, UniChar *)
+	dataCreate       func(allocator ref, bytes *byte, length index) ref                            // CFData.h
+	dataLength       func(data ref) index                                                          // CFData.h
+	dataBytes        func(data ref) unsafe.Pointer                                                 // CFData.h: const UInt8 *CFDataGetBytePtr(CFDataRef)
+	dictCreate       func(allocator ref, capacity index, keyCallBacks, valueCallBacks uintptr) ref // CFDictionary.h: CFDictionaryCreateMutable
+	dictSet          func(dict, key, value ref)                                                    // CFDictionary.h
+	dictCount        func(dict ref) index                                                          // CFDictionary.h
+	dictEntries      func(dict ref, keys, values *ref)                                             // CFDictionary.h: CFDictionaryGetKeysAndValues
+	arrayCount       func(array ref) index                                                         // CFArray.h
+	arrayAt          func(array ref, i index) ref                                                  // CFArray.h
+	booleanValue     func(boolean ref) uint8                                                       // CFNumber.h
+	numberCreate     func(allocator ref, kind index, value unsafe.Pointer) ref                     // CFNumber.h
+	numberValue      func(number ref, kind index, value unsafe.Pointer) uint8                      // CFNumber.h
+	dateCreate       func(allocator ref, at float64) ref                                           // CFDate.h
+	dateAt           func(date ref) float64                                                        // CFDate.h: CFDateGetAbsoluteTime
+	errorCode        func(err ref) index                                                           // CFError.h: CFErrorGetCode
 
 	add          func(attributes ref, result *ref) int32                           // SecItem.h
 	copyMatching func(query ref, result *ref) int32                                // SecItem.h
@@ -105,8 +108,9 @@ func (f *functions) prototypes() []prototype {
 		{core, "CFBooleanGetTypeID", &f.booleanTypeID, false},
 		{core, "CFNumberGetTypeID", &f.numberTypeID, false},
 		{core, "CFDateGetTypeID", &f.dateTypeID, false},
-		{core, "CFStringCreateWithBytes", &f.stringWithBytes, false},
-		{core, "CFStringCreateExternalRepresentation", &f.stringExternal, false},
+		{core, "CFStringCreateWithCharacters", &f.stringCreate, false},
+		{core, "CFStringGetLength", &f.stringLength, false},
+		{core, "CFStringGetCharacters", &f.stringCharacters, false},
 		{core, "CFDataCreate", &f.dataCreate, false},
 		{core, "CFDataGetLength", &f.dataLength, false},
 		{core, "CFDataGetBytePtr", &f.dataBytes, false},

@@ -27,19 +27,27 @@ func (f *Framework) Entitlement(name string) (any, error) {
 	if failure != 0 {
 		p.owned = append(p.owned, failure)
 	}
-	switch {
-	case value != 0:
-		p.owned = append(p.owned, value)
-	case failure != 0:
-		return nil, secitem.Status(f.f.errorCode(failure))
-	default:
-		return nil, nil
+	if value == 0 {
+		return nil, f.noEntitlement(failure)
 	}
+	p.owned = append(p.owned, value)
 	got, ok, err := f.read(value, depth)
 	if err == nil && !ok {
 		err = &secitem.TypeError{Call: "SecTaskCopyValueForEntitlement", Got: f.typeName(value)}
 	}
 	return got, err
+}
+
+// noEntitlement says why there is no value. A program without a signature has no
+// entitlements, whatever SecTask says about asking for them.
+func (f *Framework) noEntitlement(failure ref) error {
+	if failure == 0 {
+		return nil
+	}
+	if id, err := f.Identity(); err == nil && id.Identifier == "" {
+		return nil
+	}
+	return secitem.Status(f.f.errorCode(failure))
 }
 
 // Identity is SecCodeCopySigningInformation of this process, and its status from

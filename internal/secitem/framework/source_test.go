@@ -50,9 +50,11 @@ func shipped(t *testing.T, do func(name string, source []byte)) {
 			return nil
 		}
 		source, err := os.ReadFile(name)
-		if err == nil {
-			do(filepath.ToSlash(strings.TrimPrefix(name, root+string(filepath.Separator))), source)
+		if err != nil {
+			return err
 		}
+		rel, err := filepath.Rel(root, name)
+		do(filepath.ToSlash(rel), source)
 		return err
 	})
 	if err != nil {
@@ -85,7 +87,7 @@ func TestNoSecondBinding(t *testing.T) {
 }
 
 // goTool runs the go command for a system, without cgo.
-func goTool(t *testing.T, system string, args ...string) string {
+func goTool(t *testing.T, system, architecture string, args ...string) string {
 	t.Helper()
 	tool, err := exec.LookPath("go")
 	if err != nil {
@@ -93,7 +95,7 @@ func goTool(t *testing.T, system string, args ...string) string {
 	}
 	cmd := exec.Command(tool, args...)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "GOOS="+system, "GOARCH=amd64", "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "GOOS="+system, "GOARCH="+architecture, "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
@@ -105,7 +107,7 @@ func goTool(t *testing.T, system string, args ...string) string {
 // Linux it would make a static program a dynamic one.
 func TestOnlyMacsLink(t *testing.T) {
 	for _, system := range []string{"linux", "windows"} {
-		deps := goTool(t, system, "list", "-deps", "./cmd/kinring", ".", "./kinringtest")
+		deps := goTool(t, system, "amd64", "list", "-deps", "./cmd/kinring", ".", "./kinringtest")
 		if strings.Contains(deps, "purego") || strings.Contains(deps, "secitem/framework") || !strings.Contains(deps, "kinring/store") {
 			t.Errorf("%s: the programs depend on the binding", system)
 		}
@@ -118,7 +120,7 @@ func TestLinuxIsStatic(t *testing.T) {
 		t.Skip("links the command")
 	}
 	out := filepath.Join(t.TempDir(), "kinring")
-	goTool(t, "linux", "build", "-o", out, "./cmd/kinring")
+	goTool(t, "linux", "amd64", "build", "-o", out, "./cmd/kinring")
 	f, err := elf.Open(out)
 	if err != nil {
 		t.Fatal(err)

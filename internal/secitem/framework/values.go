@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 	"unsafe"
 
@@ -93,21 +94,23 @@ func (p *pool) value(v any) (ref, error) {
 	return 0, secitem.ErrParam
 }
 
+// string makes a text of its characters. CoreFoundation's way from UTF-8 would
+// drop a byte order mark in front, and make one of two accounts.
 func (p *pool) string(s string) (ref, error) {
 	if !utf8.ValidString(s) {
 		return 0, secitem.ErrParam
 	}
-	b := []byte(s)
-	return p.own(p.f.stringWithBytes(0, first(b), len(b), utf8Encoding, 0))
+	c := utf16.Encode([]rune(s))
+	return p.own(p.f.stringCreate(0, first(c), len(c)))
 }
 
-// first returns the address of the first byte, and a valid one if there is none:
-// a null pointer is refused even for no bytes.
-func first(b []byte) *byte {
-	if len(b) == 0 {
-		return new(byte)
+// first returns the address of the first element, and a valid one if there is
+// none: a null pointer is refused even for nothing.
+func first[T any](s []T) *T {
+	if len(s) == 0 {
+		return new(T)
 	}
-	return &b[0]
+	return &s[0]
 }
 
 // Times of CoreFoundation are seconds since the first of January 2001.
@@ -135,19 +138,19 @@ func (f *Framework) kind(v ref) kind {
 	return f.types[f.f.getTypeID(v)]
 }
 
-// text reads a string.
+// text reads a string. Half of a surrogate pair, which UTF-8 has no form for,
+// becomes U+FFFD: one odd label must not hide all other items.
 func (f *Framework) text(v ref) (string, error) {
 	if f.kind(v) != textKind {
 		return "", secitem.ErrDecode
 	}
-	p := f.pool()
-	defer p.release()
-	data, err := p.own(f.f.stringExternal(0, v, utf8Encoding, 0))
-	if err != nil {
-		return "", err
+	n := f.f.stringLength(v)
+	if n <= 0 {
+		return "", nil
 	}
-	b, err := f.bytes(data)
-	return string(b), err
+	c := make([]uint16, n)
+	f.f.stringCharacters(v, textRange{0, n}, &c[0])
+	return string(utf16.Decode(c)), nil
 }
 
 // bytes copies data out: what CFDataGetBytePtr points to is borrowed.

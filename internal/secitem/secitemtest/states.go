@@ -150,6 +150,11 @@ var Login = []Row{
 	{ID: "39", Name: "Update changes the first match", Before: func(s Stage) { s.Make(LoginItem(), "one"); s.Make(LoginItem(), "two", "acct", "second") },
 		Call:  func(s Stage) error { return s.Update(But(LoginItem(), "acct", nil), Value("new")) },
 		After: func(s Stage) { s.Holds("", "new two") }},
+	{ID: "39", Name: "Update of all does what it can", Before: func(s Stage) { s.Make(LoginItem(), "one"); s.Make(LoginItem(), "two", "acct", "second") },
+		Call: func(s Stage) error {
+			return s.Update(But(LoginItem(), "acct", nil, "m_Limit", secitem.MatchLimitAll), secitem.Dict{secitem.KeyAccount: "moved"})
+		}, Want: secitem.ErrDuplicateItem,
+		After: func(s Stage) { s.Finds(But(Data(LoginItem()), "acct", "moved"), "one"); s.Holds("", "one two") }},
 	{ID: "40", Name: "Delete of nothing", Call: func(s Stage) error { return s.Delete(LoginItem().Dict()) }, Want: secitem.ErrItemNotFound},
 	{ID: "40", Name: "Update of nothing", Call: func(s Stage) error { return s.Update(LoginItem().Dict(), Value("new")) }, Want: secitem.ErrItemNotFound},
 	{ID: "41", Name: "Update to text", Before: func(s Stage) { s.Make(LoginItem(), "one") },

@@ -26,7 +26,7 @@ func bytesToKeep() map[string][]byte {
 
 // textsToKeep come back as they were, and are told apart: nothing normalises
 // them.
-var textsToKeep = []string{"plain", "Übergröße", "U\u0308bergro\u0308ße", "\U0001f511 key", "a\x00b", "a|b%2F/c", " ", "汉字", strings.Repeat("k", 1024)}
+var textsToKeep = []string{"plain", "Übergröße", "U\u0308bergro\u0308ße", "\U0001f511 key", "a\x00b", "a|b%2F/c", " ", "汉字", "\ufeffplain", strings.Repeat("k", 1024)}
 
 // ValuesComeBack checks that values and attributes come back as they went in, from both
 // keychains.

@@ -126,7 +126,9 @@ func hex(c byte) int { return strings.IndexByte("0123456789abcdef", c) }
 func (l Layout) Name() string { return l.Kind }
 
 // Capabilities says what a source will promise: that items stay.
-func (l Layout) Capabilities() store.Capabilities { return store.Capabilities{Persistent: true} }
+func (l Layout) Capabilities() store.Capabilities {
+	return store.Capabilities{Persistent: true, Unlocks: true}
+}
 
 // Canonical returns the form of a value that fingerprints are made from.
 func (l Layout) Canonical(value []byte) []byte {

@@ -37,7 +37,7 @@ func (s *items) list(ctx context.Context, service string) ([]store.Entry, error)
 	case own != "" && own != service:
 		return nil, nil
 	}
-	n := namer{conn: conn, named: map[store.Key]bool{}}
+	n := namer{conn: conn, named: map[store.Key]bool{}, hidden: unlisted(ctx, conn)}
 	for _, service := range services {
 		for _, search := range s.layout.Searches {
 			if err := n.add(ctx, service, search); err != nil {
@@ -102,8 +102,7 @@ func (n *namer) name(service string, search Search, item secretservice.Item, p s
 	key := store.Key{Service: service, Account: account}
 	switch {
 	case !ok && (p.Locked || item.Locked):
-		n.hidden = &store.Error{Class: store.ErrLocked, Store: place, Detail: "the keyring is locked and hides the names of its items",
-			Remedy: "unlock the keyring, for example by signing in to the desktop"}
+		n.hidden = errLocked("and hides the names of its items")
 	case ok && !n.named[key] && store.CheckKey(key) == nil:
 		n.named[key] = true
 		n.entries = append(n.entries, store.Entry{Key: key})

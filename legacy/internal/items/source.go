@@ -94,7 +94,7 @@ func (s *items) find(ctx context.Context, key store.Key) (found, error) {
 			return found{conn: conn, item: all[0], there: true}, nil
 		}
 	}
-	return found{conn: conn}, nil
+	return found{conn: conn}, nothing(ctx, conn)
 }
 
 // find returns the items that have the attributes and are in the search's

@@ -1,10 +1,11 @@
 // Strangers is what programs on two Go libraries do with a keyring, for tests:
 //
-//	strangers gokeyring GET|SET|DELETE SERVICE ACCOUNT
+//	strangers gokeyring GET|SET|DELETE|TIME SERVICE ACCOUNT
 //	strangers keyring99 GET|SET|DELETE|LIST SERVICE ACCOUNT
 //	strangers keyring99file GET|SET|DELETE|LIST FOLDER ACCOUNT
 //
-// SET reads the value from standard input, and keyring99file takes its
+// SET reads the value from standard input; TIME reads from there how often to get
+// it, and prints the median time in nanoseconds. keyring99file takes its
 // passphrase from the variable STRANGER_PASSPHRASE. Exit code 1 means that there
 // is nothing.
 package main
@@ -15,6 +16,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
+	"time"
 
 	"github.com/99designs/keyring"
 	gokeyring "github.com/zalando/go-keyring"
@@ -67,8 +70,29 @@ func runGo(verb, service, account string) error {
 		return gokeyring.Set(service, account, string(value))
 	case "DELETE":
 		return gokeyring.Delete(service, account)
+	case "TIME":
+		return timed(func() error { _, err := gokeyring.Get(service, account); return err })
 	}
 	return fmt.Errorf("unknown verb %q", verb)
+}
+
+// timed prints the median time of a call.
+func timed(call func() error) error {
+	var times int
+	if _, err := fmt.Scan(&times); err != nil {
+		return err
+	}
+	var took []time.Duration
+	for range times {
+		start := time.Now()
+		if err := call(); err != nil {
+			return err
+		}
+		took = append(took, time.Since(start))
+	}
+	slices.Sort(took)
+	fmt.Println(took[len(took)/2].Nanoseconds())
+	return nil
 }
 
 func run99(ring keyring.Keyring, verb, account string) error {

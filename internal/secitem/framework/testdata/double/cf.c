@@ -10,29 +10,11 @@
  * them; what a double of another framework calls is not counted.
  */
 #define _GNU_SOURCE
-#include "cf.h"
+#include "object.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { LIVE = 0x4b43464c, DEAD = 0x6b636664 };
-enum type { STRING = 7, NULL_TYPE = 16, DICTIONARY = 18, ARRAY = 19, DATA = 20, BOOLEAN = 21, NUMBER = 22, ERROR = 27, DATE = 42 };
-
-struct object {
-	uint32_t magic;
-	int32_t references;
-	uint32_t type;
-	uint32_t room; /* of a container, in entries */
-	union {
-		uint8_t *bytes;
-		struct object **members;
-		int64_t integer;
-		double real;
-	} as;
-	long count; /* of bytes, members or entries; of a number: whether it is real */
-};
 
 struct callbacks { long version; };
 const struct callbacks kCFTypeDictionaryKeyCallBacks, kCFTypeDictionaryValueCallBacks, kCFTypeArrayCallBacks;
@@ -41,20 +23,16 @@ static struct object yes = {LIVE, 1, BOOLEAN, 0, {.integer = 1}, 0}, no = {LIVE,
 const CFBooleanRef kCFBooleanTrue = &yes, kCFBooleanFalse = &no;
 const CFTypeRef kCFNull = &null;
 
-static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+pthread_mutex_t object_lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static long live, created, calls, fail_at;
 static __thread int inside;
 
-static void give_back(int *unused) { (void)unused; pthread_mutex_unlock(&lock); }
-/* GUARDED holds the lock to the end of the function. */
-#define GUARDED int guard __attribute__((cleanup(give_back), unused)) = pthread_mutex_lock(&lock)
-
-static void complain(const char *call, const char *what) {
+void complain(const char *call, const char *what) {
 	fprintf(stderr, "CoreFoundation double: %s: %s\n", call, what);
 	abort();
 }
 
-static struct object *check(const char *call, CFTypeRef v) {
+struct object *check(const char *call, CFTypeRef v) {
 	struct object *o = (struct object *)v;
 	if (o == NULL)
 		complain(call, "a null pointer");
@@ -65,15 +43,14 @@ static struct object *check(const char *call, CFTypeRef v) {
 	return o;
 }
 
-static struct object *typed(const char *call, CFTypeRef v, enum type type) {
+struct object *typed(const char *call, CFTypeRef v, enum type type) {
 	struct object *o = check(call, v);
 	if (o->type != type)
 		complain(call, "an object of another type");
 	return o;
 }
 
-/* fails counts a call and says whether it is the one to fail. */
-static int fails(void) {
+int fails(void) {
 	if (inside > 0)
 		return 0;
 	calls++;
@@ -182,7 +159,7 @@ Boolean CFEqual(CFTypeRef a, CFTypeRef b) {
 	return same(check(__func__, a), check(__func__, b));
 }
 
-static struct object *bytes(enum type type, const uint8_t *from, CFIndex n) {
+struct object *bytes(enum type type, const uint8_t *from, CFIndex n) {
 	struct object *o = make(type);
 	o->as.bytes = malloc(n + 1);
 	if (o->as.bytes == NULL)
@@ -190,64 +167,6 @@ static struct object *bytes(enum type type, const uint8_t *from, CFIndex n) {
 	memcpy(o->as.bytes, from, n);
 	o->count = n;
 	return o;
-}
-
-/* utf8 returns the length of the character at p, and 0 if there is none. */
-static int utf8(const uint8_t *p, CFIndex left) {
-	static const struct { uint8_t mask, lead; int length; uint32_t least; } forms[] = {
-		{0x80, 0x00, 1, 0}, {0xe0, 0xc0, 2, 0x80}, {0xf0, 0xe0, 3, 0x800}, {0xf8, 0xf0, 4, 0x10000}};
-	for (int f = 0; f < 4; f++) {
-		if ((p[0] & forms[f].mask) != forms[f].lead)
-			continue;
-		uint32_t c = p[0] & ~forms[f].mask;
-		if (forms[f].length > left)
-			return 0;
-		for (int i = 1; i < forms[f].length; i++) {
-			if ((p[i] & 0xc0) != 0x80)
-				return 0;
-			c = c << 6 | (p[i] & 0x3f);
-		}
-		if (c < forms[f].least || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-			return 0;
-		return forms[f].length;
-	}
-	return 0;
-}
-
-CFStringRef CFStringCreateWithBytes(CFAllocatorRef a, const uint8_t *from, CFIndex n, CFStringEncoding encoding, Boolean external) {
-	GUARDED;
-	if (a != NULL || from == NULL || n < 0 || encoding != kCFStringEncodingUTF8 || external)
-		complain(__func__, "an argument that the double does not take");
-	if (fails())
-		return NULL;
-	for (CFIndex i = 0; i < n;) {
-		int length = utf8(from + i, n - i);
-		if (length == 0)
-			return NULL;
-		i += length;
-	}
-	return bytes(STRING, from, n);
-}
-
-CFDataRef CFStringCreateExternalRepresentation(CFAllocatorRef a, CFStringRef s, CFStringEncoding encoding, uint8_t loss) {
-	GUARDED;
-	struct object *o = typed(__func__, s, STRING);
-	if (a != NULL || encoding != kCFStringEncodingUTF8 || loss != 0)
-		complain(__func__, "an argument that the double does not take");
-	return fails() ? NULL : bytes(DATA, o->as.bytes, o->count);
-}
-
-/* The length is in units of UTF-16, as Apple's is. */
-CFIndex CFStringGetLength(CFStringRef s) {
-	GUARDED;
-	struct object *o = typed(__func__, s, STRING);
-	CFIndex units = 0;
-	for (long i = 0; i < o->count;) {
-		int length = utf8(o->as.bytes + i, o->count - i);
-		units += length == 4 ? 2 : 1;
-		i += length;
-	}
-	return units;
 }
 
 CFDataRef CFDataCreate(CFAllocatorRef a, const uint8_t *from, CFIndex n) {

@@ -12,6 +12,7 @@ typedef const void *CFTypeRef;
 typedef CFTypeRef CFAllocatorRef, CFStringRef, CFDataRef, CFDictionaryRef, CFArrayRef, CFBooleanRef, CFNumberRef, CFDateRef, CFErrorRef;
 typedef void *CFMutableDictionaryRef, *CFMutableArrayRef;
 typedef long CFIndex;
+typedef struct { CFIndex location, length; } CFRange;
 typedef unsigned long CFTypeID;
 typedef unsigned char Boolean;
 typedef uint32_t CFStringEncoding;
@@ -39,8 +40,9 @@ CFTypeID CFNumberGetTypeID(void);
 CFTypeID CFDateGetTypeID(void);
 
 CFStringRef CFStringCreateWithBytes(CFAllocatorRef, const uint8_t *, CFIndex, CFStringEncoding, Boolean);
-CFDataRef CFStringCreateExternalRepresentation(CFAllocatorRef, CFStringRef, CFStringEncoding, uint8_t);
+CFStringRef CFStringCreateWithCharacters(CFAllocatorRef, const uint16_t *, CFIndex);
 CFIndex CFStringGetLength(CFStringRef);
+void CFStringGetCharacters(CFStringRef, CFRange, uint16_t *);
 
 CFDataRef CFDataCreate(CFAllocatorRef, const uint8_t *, CFIndex);
 CFIndex CFDataGetLength(CFDataRef);

@@ -9,91 +9,36 @@
  * left to the emulator in Go; SecDoubleStatus gives any status instead.
  */
 #define _GNU_SOURCE
-#include "cf.h"
+#include "sec.h"
 
 #include <pthread.h>
-#include <string.h>
 #include <time.h>
 
-enum {
-	errSecUnimplemented = -4,
-	errSecParam = -50,
-	errSecInteractionNotAllowed = -25308,
-	errSecDuplicateItem = -25299,
-	errSecItemNotFound = -25300,
-	errSecNoSuchAttr = -25303,
-	errSecNoSuchClass = -25306,
-	errSecNoDefaultKeychain = -25307,
-	errSecMissingEntitlement = -34018,
-	errSecCSUnsigned = -67062,
-};
-
-/* Constants: symbol, content, and what a value of that key may be. */
-enum kind { NOTHING, TEXT, BYTES, FLAG, WHEN, CLASS, ACCESSIBLE, SYNC, LIMIT, RETURN, VALUE, UI };
-#define CONSTANTS(X) \
-	X(kSecClass, "class", CLASS) X(kSecClassGenericPassword, "genp", NOTHING) X(kSecClassInternetPassword, "inet", NOTHING) \
-	X(kSecUseDataProtectionKeychain, "nleg", RETURN) X(kSecAttrAccessGroup, "agrp", TEXT) X(kSecAttrService, "svce", TEXT) \
-	X(kSecAttrAccount, "acct", TEXT) X(kSecAttrLabel, "labl", TEXT) X(kSecAttrDescription, "desc", TEXT) X(kSecAttrComment, "icmt", TEXT) \
-	X(kSecAttrGeneric, "gena", BYTES) X(kSecAttrSynchronizable, "sync", SYNC) X(kSecAttrSynchronizableAny, "syna", NOTHING) \
-	X(kSecAttrAccessible, "pdmn", ACCESSIBLE) X(kSecAttrCreationDate, "cdat", WHEN) X(kSecAttrModificationDate, "mdat", WHEN) \
-	X(kSecAttrAccessibleWhenUnlocked, "ak", NOTHING) X(kSecAttrAccessibleWhenUnlockedThisDeviceOnly, "aku", NOTHING) \
-	X(kSecAttrAccessibleAfterFirstUnlock, "ck", NOTHING) X(kSecAttrAccessibleAfterFirstUnlockThisDeviceOnly, "cku", NOTHING) \
-	X(kSecAttrAccessibleWhenPasscodeSetThisDeviceOnly, "akpu", NOTHING) X(kSecUseAuthenticationUI, "u_AuthUI", UI) \
-	X(kSecUseAuthenticationUIAllow, "u_AuthUIA", NOTHING) X(kSecUseAuthenticationUIFail, "u_AuthUIF", NOTHING) \
-	X(kSecUseAuthenticationUISkip, "u_AuthUIS", NOTHING) X(kSecMatchLimit, "m_Limit", LIMIT) X(kSecMatchLimitOne, "m_LimitOne", NOTHING) \
-	X(kSecMatchLimitAll, "m_LimitAll", NOTHING) X(kSecReturnAttributes, "r_Attributes", RETURN) X(kSecReturnData, "r_Data", RETURN) \
-	X(kSecReturnRef, "r_Ref", RETURN) X(kSecValueData, "v_Data", VALUE) X(kSecCodeInfoIdentifier, "identifier", NOTHING) \
-	X(kSecCodeInfoTeamIdentifier, "teamid", NOTHING) X(kSecCodeInfoUnique, "unique", NOTHING) X(kSecCodeInfoFlags, "flags", NOTHING) \
-	X(kSecCodeInfoStatus, "status", NOTHING)
-#define DECLARE(symbol, content, kind) CFStringRef symbol;
-CONSTANTS(DECLARE)
+#define DEFINE(symbol, content, kind) CFStringRef symbol;
+CONSTANTS(DEFINE)
 #define ENTRY(symbol, content, kind) {&symbol, content, kind},
 static const struct constant { CFStringRef *symbol; const char *content; enum kind kind; } constants[] = {CONSTANTS(ENTRY)};
 enum { CONSTANT_COUNT = sizeof constants / sizeof *constants };
 
-/* The double of CoreFoundation is told that its caller is this one, so that it
- * neither counts nor fails these calls. Apple's own does not know the names. */
-__attribute__((weak)) void CFDoubleEnter(void);
-__attribute__((weak)) void CFDoubleLeave(void);
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static CFMutableArrayRef items[2]; /* of the login keychain, of the other one */
-static CFMutableDictionaryRef entitlements;
-static CFTypeRef answer, information;
+CFMutableDictionaryRef entitlements;
+static CFTypeRef answer;
 static CFStringRef groups_name, token_group;
 static OSStatus forced;
 static long forced_in;
-static int locked, is_unsigned, no_keychain, csops_fails, asking = 1;
-static uint32_t csops_status, session_bits, keychain_bits;
+static int locked;
 
-static void enter(void) {
+void enter(void) {
 	if (CFDoubleEnter)
 		CFDoubleEnter();
 	pthread_mutex_lock(&lock);
 }
-static void leave(int *unused) {
+void leave(int *unused) {
 	(void)unused;
 	pthread_mutex_unlock(&lock);
 	if (CFDoubleLeave)
 		CFDoubleLeave();
-}
-#define ENTER int guard __attribute__((cleanup(leave), unused)) = (enter(), 0)
-
-static CFStringRef text(const char *s) { return CFStringCreateWithBytes(NULL, (const uint8_t *)s, strlen(s), kCFStringEncodingUTF8, 0); }
-static CFMutableDictionaryRef dictionary(void) { return CFDictionaryCreateMutable(NULL, 0, &kCFTypeDictionaryKeyCallBacks, &kCFTypeDictionaryValueCallBacks); }
-static CFMutableArrayRef array(void) { return CFArrayCreateMutable(NULL, 0, &kCFTypeArrayCallBacks); }
-static void replace(CFTypeRef *at, CFTypeRef with) {
-	if (with)
-		CFRetain(with);
-	if (*at)
-		CFRelease(*at);
-	*at = with;
-}
-
-/* set puts a value of which the caller gives up its reference. */
-static void set(CFMutableDictionaryRef d, CFStringRef key, CFTypeRef value) {
-	CFDictionarySetValue(d, key, value);
-	CFRelease(value);
 }
 
 __attribute__((constructor)) static void begin(void) {
@@ -118,9 +63,8 @@ void SecDoubleReset(void) {
 	CFRelease(entitlements);
 	entitlements = dictionary();
 	replace(&answer, NULL);
-	replace(&information, NULL);
-	forced_in = locked = is_unsigned = no_keychain = csops_fails = 0;
-	asking = 1;
+	forced_in = locked = 0;
+	self_reset();
 }
 void SecDoubleEntitle(CFStringRef name, CFTypeRef value) { ENTER; CFDictionarySetValue(entitlements, name, value); }
 /* The nth call of a SecItem function or of SecTaskCopyValueForEntitlement from
@@ -128,13 +72,9 @@ void SecDoubleEntitle(CFStringRef name, CFTypeRef value) { ENTER; CFDictionarySe
 void SecDoubleStatus(long nth, OSStatus status) { ENTER; forced_in = nth; forced = status; }
 /* All searches find this, with success. */
 void SecDoubleAnswer(CFTypeRef v) { ENTER; replace(&answer, v); }
-void SecDoubleInformation(CFTypeRef v) { ENTER; replace(&information, v); }
 void SecDoubleLock(int on) { ENTER; locked = on; }
-void SecDoubleUnsigned(int on) { ENTER; is_unsigned = on; }
-void SecDoubleKernel(uint32_t status, int fail) { ENTER; csops_status = status; csops_fails = fail; }
-void SecDoubleSession(uint32_t session, uint32_t keychain, int none) { ENTER; session_bits = session; keychain_bits = keychain; no_keychain = none; }
 
-static int force(OSStatus *status) {
+int force(OSStatus *status) {
 	if (forced_in == 0 || --forced_in > 0)
 		return 0;
 	*status = forced;
@@ -145,7 +85,6 @@ static int force(OSStatus *status) {
 
 static int is_true(CFTypeRef v) { return v != NULL && v == kCFBooleanTrue; }
 static int asks(CFDictionaryRef q, CFStringRef key) { return is_true(CFDictionaryGetValue(q, key)); }
-static int is_a(CFTypeRef v, CFTypeID type) { return CFGetTypeID(v) == type; }
 
 static int64_t number(CFTypeRef v) {
 	int64_t n = 0;
@@ -210,6 +149,17 @@ static OSStatus each(CFDictionaryRef d, OSStatus (*f)(enum call, CFTypeRef, CFTy
 	return 0;
 }
 
+static int is_attribute(CFTypeRef key) {
+	const struct constant *c = constant_of(key);
+	return c != NULL && ((c->kind >= TEXT && c->kind <= WHEN) || c->kind == ACCESSIBLE || c->kind == SYNC);
+}
+/* is_dropped says what a keychain does not look at in a query. */
+static int is_dropped(int dp, CFTypeRef key) {
+	if (dp)
+		return CFEqual(key, kSecAttrModificationDate);
+	return CFEqual(key, kSecAttrAccessGroup) || CFEqual(key, kSecAttrAccessible) || CFEqual(key, kSecAttrSynchronizable);
+}
+
 static OSStatus check_entry(enum call call, CFTypeRef key, CFTypeRef v) {
 	if (!is_a(key, CFStringGetTypeID()))
 		return errSecParam;
@@ -220,6 +170,8 @@ static OSStatus check_entry(enum call call, CFTypeRef key, CFTypeRef v) {
 		return errSecNoSuchAttr;
 	/* Other calls drop these keys before they look. */
 	if ((call == CHANGE && (c->kind == RETURN || c->kind == LIMIT || c->kind == VALUE)) || (call == ADD && c->kind == LIMIT) || (call == COPY && c->kind == VALUE))
+		return 0;
+	if (call != CHANGES && is_dropped(1, key))
 		return 0;
 	return check_value(call, c, v);
 }
@@ -250,14 +202,6 @@ static OSStatus entitled(enum call call, CFDictionaryRef d) {
 	return errSecMissingEntitlement;
 }
 
-static int is_attribute(CFTypeRef key) {
-	const struct constant *c = constant_of(key);
-	return c != NULL && ((c->kind >= TEXT && c->kind <= WHEN) || c->kind == ACCESSIBLE || c->kind == SYNC);
-}
-static int is_dropped(CFTypeRef key) {
-	return CFEqual(key, kSecAttrAccessGroup) || CFEqual(key, kSecAttrAccessible) || CFEqual(key, kSecAttrSynchronizable);
-}
-
 static int equal(CFTypeRef a, CFTypeRef b) {
 	if (a == NULL)
 		return 0;
@@ -272,7 +216,7 @@ static int matches(int dp, CFDictionaryRef item, CFDictionaryRef q) {
 	if (dp && sync == NULL && number(CFDictionaryGetValue(item, kSecAttrSynchronizable)) != 0)
 		return 0;
 	for (CFIndex i = 0; i < n; i++) {
-		if (!is_attribute(keys[i]) || (!dp && is_dropped(keys[i])) || CFEqual(values[i], kSecAttrSynchronizableAny))
+		if (!is_attribute(keys[i]) || is_dropped(dp, keys[i]) || CFEqual(values[i], kSecAttrSynchronizableAny))
 			continue;
 		if (!equal(CFDictionaryGetValue(item, keys[i]), values[i]))
 			return 0;
@@ -306,37 +250,55 @@ static int64_t limit(CFDictionaryRef q) {
 	return CFEqual(v, kSecMatchLimitAll) ? -1 : 1;
 }
 
-static CFDateRef now(void) {
+/* The login keychain's dates have seconds. */
+static CFDateRef now(int dp) {
 	struct timespec t;
 	clock_gettime(CLOCK_REALTIME, &t);
-	return CFDateCreate(NULL, (double)(t.tv_sec - 978307200) + t.tv_nsec / 1e9);
+	return CFDateCreate(NULL, (double)(t.tv_sec - 978307200) + (dp ? t.tv_nsec / 1e9 : 0));
 }
 
 /* copy_entries puts attributes and value into an item. */
-static void copy_entries(int dp, CFMutableDictionaryRef item, CFDictionaryRef from) {
+static void copy_entries(int dp, int changes, CFMutableDictionaryRef item, CFDictionaryRef from) {
 	CFIndex n = CFDictionaryGetCount(from);
 	CFTypeRef keys[n + 1], values[n + 1];
 	CFDictionaryGetKeysAndValues(from, keys, values);
 	for (CFIndex i = 0; i < n; i++)
-		if ((is_attribute(keys[i]) && (dp || !is_dropped(keys[i]))) || CFEqual(keys[i], kSecValueData))
+		if ((is_attribute(keys[i]) && (changes || !is_dropped(dp, keys[i]))) || CFEqual(keys[i], kSecValueData))
 			CFDictionarySetValue(item, keys[i], values[i]);
+}
+
+/* take_text makes data of a value that is a text of ASCII, which a new item of
+ * the login keychain may have. */
+static void take_text(CFMutableDictionaryRef item) {
+	CFTypeRef value = CFDictionaryGetValue(item, kSecValueData);
+	if (value == NULL || !is_a(value, CFStringGetTypeID()))
+		return;
+	CFIndex n = CFStringGetLength(value);
+	uint16_t characters[n + 1];
+	uint8_t data[n + 1];
+	CFStringGetCharacters(value, (CFRange){0, n}, characters);
+	for (CFIndex i = 0; i < n; i++)
+		data[i] = characters[i];
+	set(item, kSecValueData, CFDataCreate(NULL, data, n));
 }
 
 static CFMutableDictionaryRef new_item(int dp, CFDictionaryRef from) {
 	CFMutableDictionaryRef item = dictionary();
 	set(item, kSecAttrService, text(""));
 	set(item, kSecAttrAccount, text(""));
-	set(item, kSecAttrCreationDate, now());
-	set(item, kSecAttrModificationDate, now());
+	set(item, kSecAttrCreationDate, now(dp));
+	set(item, kSecAttrModificationDate, now(dp));
 	if (dp) {
 		int64_t zero = 0;
 		set(item, kSecAttrSynchronizable, CFNumberCreate(NULL, kCFNumberSInt64Type, &zero));
 		CFDictionarySetValue(item, kSecAttrAccessible, kSecAttrAccessibleWhenUnlocked);
 		CFDictionarySetValue(item, kSecAttrAccessGroup, CFArrayGetValueAtIndex(groups(), 0));
 	}
-	copy_entries(dp, item, from);
+	copy_entries(dp, 0, item, from);
 	if (!dp && CFDictionaryGetValue(item, kSecAttrLabel) == NULL)
-		CFDictionarySetValue(item, kSecAttrLabel, CFDictionaryGetValue(item, kSecAttrService));
+		CFDictionarySetValue(item, kSecAttrLabel, CFDictionaryGetValue(item, CFStringGetLength(CFDictionaryGetValue(item, kSecAttrService)) > 0 ? kSecAttrService : kSecAttrAccount));
+	if (!dp)
+		take_text(item);
 	return item;
 }
 
@@ -352,19 +314,29 @@ static OSStatus which(CFDictionaryRef q, int *dp) {
 }
 
 /* The login keychain looks at less. */
-static OSStatus check_login(CFDictionaryRef q) {
-	CFTypeRef service = CFDictionaryGetValue(q, kSecAttrService), class = CFDictionaryGetValue(q, kSecClass), most = CFDictionaryGetValue(q, kSecMatchLimit);
-	if (class == NULL || !CFEqual(class, kSecClassGenericPassword))
+static OSStatus check_login_entry(enum call call, CFTypeRef key, CFTypeRef v) {
+	const struct constant *c = is_a(key, CFStringGetTypeID()) ? constant_of(key) : NULL;
+	if (c == NULL || !is_attribute(key) || is_dropped(0, key))
+		return 0;
+	return check_value(call, c, v);
+}
+static OSStatus check_login(enum call call, CFDictionaryRef q) {
+	CFTypeRef class = CFDictionaryGetValue(q, kSecClass), most = CFDictionaryGetValue(q, kSecMatchLimit);
+	if (call != CHANGES && (class == NULL || !CFEqual(class, kSecClassGenericPassword)))
 		return errSecParam;
-	if (most != NULL && is_number(most) && number(most) < 0)
+	if (call != ADD && call != CHANGES && most != NULL && !is_a(most, CFStringGetTypeID()) && (!is_number(most) || number(most) < 0))
 		return errSecParam;
-	return service == NULL || is_a(service, CFStringGetTypeID()) ? 0 : errSecParam;
+	return each(q, check_login_entry, call);
 }
 
 static OSStatus check_add(int dp, CFDictionaryRef attributes) {
 	OSStatus status;
-	if (!dp)
-		return check_login(attributes);
+	if (!dp) {
+		CFTypeRef value = CFDictionaryGetValue(attributes, kSecValueData);
+		if (value != NULL && !is_a(value, CFDataGetTypeID()) && !is_a(value, CFStringGetTypeID()))
+			return errSecParam;
+		return check_login(ADD, attributes);
+	}
 	if (groups() == NULL)
 		return errSecMissingEntitlement;
 	if ((status = check_query(ADD, attributes)) != 0 || (status = entitled(ADD, attributes)) != 0)
@@ -392,13 +364,15 @@ OSStatus SecItemAdd(CFDictionaryRef attributes, CFTypeRef *result) {
 	return status;
 }
 
-/* found makes what a query asks of an item, or NULL if it asks for nothing. */
-static CFTypeRef found(CFDictionaryRef item, CFDictionaryRef q) {
+/* found makes what a query asks of an item. To one that asks for nothing the
+ * login keychain gives references, in place of which null stands here, and the
+ * other one a null pointer. */
+static CFTypeRef found(int dp, CFDictionaryRef item, CFDictionaryRef q) {
 	CFTypeRef value = CFDictionaryGetValue(item, kSecValueData);
 	int with_value = asks(q, kSecReturnData);
 	if (!asks(q, kSecReturnAttributes)) {
 		if (!with_value)
-			return NULL;
+			return dp ? NULL : CFRetain(kCFNull);
 		return value != NULL ? CFRetain(value) : CFDataCreate(NULL, (const uint8_t *)"", 0);
 	}
 	CFMutableDictionaryRef out = CFDictionaryCreateMutableCopy(NULL, 0, item);
@@ -410,7 +384,7 @@ static CFTypeRef found(CFDictionaryRef item, CFDictionaryRef q) {
 static OSStatus check_copy(int dp, CFDictionaryRef q) {
 	OSStatus status;
 	if (!dp)
-		return limit(q) < 0 && asks(q, kSecReturnData) ? errSecParam : check_login(q);
+		return limit(q) < 0 && asks(q, kSecReturnData) ? errSecParam : check_login(COPY, q);
 	if ((status = check_class(q)) != 0 || (status = entitled(COPY, q)) != 0)
 		return status;
 	return check_query(COPY, q);
@@ -420,7 +394,7 @@ static OSStatus search(int dp, CFDictionaryRef q, CFTypeRef *result) {
 	CFMutableArrayRef all = array();
 	int64_t most = limit(q), count = 0;
 	for (CFIndex i = find(dp, q, 0); i >= 0 && (most < 0 || count < most); i = find(dp, q, i + 1), count++) {
-		CFTypeRef one = found(CFArrayGetValueAtIndex(items[dp], i), q);
+		CFTypeRef one = found(dp, CFArrayGetValueAtIndex(items[dp], i), q);
 		if (one != NULL) {
 			CFArrayAppendValue(all, one);
 			CFRelease(one);
@@ -463,7 +437,7 @@ OSStatus SecItemCopyMatching(CFDictionaryRef query, CFTypeRef *result) {
 static OSStatus check_change(int dp, CFDictionaryRef q) {
 	OSStatus status;
 	if (!dp)
-		return check_login(q);
+		return check_login(CHANGE, q);
 	if (groups() == NULL)
 		return errSecMissingEntitlement;
 	if ((status = entitled(CHANGE, q)) != 0)
@@ -475,19 +449,63 @@ static OSStatus check_changes(int dp, CFDictionaryRef changes) {
 	CFTypeRef value = CFDictionaryGetValue(changes, kSecValueData);
 	OSStatus status;
 	if (!dp)
-		return value == NULL || is_a(value, CFDataGetTypeID()) ? 0 : errSecParam;
+		return value == NULL || is_a(value, CFDataGetTypeID()) ? check_login(CHANGES, changes) : errSecParam;
 	return (status = check_query(CHANGES, changes)) != 0 ? status : entitled(CHANGES, changes);
 }
 
 /* most is how many items a change is about: the login keychain heeds a limit. */
 static int64_t most(int dp, CFDictionaryRef q) { return dp ? -1 : limit(q); }
 
-static int is_duplicated(int dp, CFArrayRef list) {
-	for (CFIndex i = 0; i < CFArrayGetCount(list); i++)
-		for (CFIndex j = 0; j < i; j++)
-			if (same_key(dp, CFArrayGetValueAtIndex(list, i), CFArrayGetValueAtIndex(list, j)))
-				return 1;
+static CFMutableDictionaryRef changed_item(int dp, CFDictionaryRef before, CFDictionaryRef changes) {
+	CFMutableDictionaryRef after = CFDictionaryCreateMutableCopy(NULL, 0, before);
+	copy_entries(dp, dp, after, changes);
+	set(after, kSecAttrModificationDate, now(dp));
+	return after;
+}
+
+/* is_taken says whether another item of a list has the key of the one at i. */
+static int is_taken(int dp, CFArrayRef list, CFIndex i, CFDictionaryRef item) {
+	for (CFIndex j = 0; j < CFArrayGetCount(list); j++)
+		if (j != i && same_key(dp, item, CFArrayGetValueAtIndex(list, j)))
+			return 1;
 	return 0;
+}
+
+/* change_login changes one item after the other, and leaves out what cannot be. */
+static OSStatus change_login(CFDictionaryRef query, CFDictionaryRef changes) {
+	OSStatus status = 0;
+	int64_t left = most(0, query);
+	for (CFIndex i = find(0, query, 0), next; i >= 0 && left-- != 0; i = next) {
+		next = find(0, query, i + 1);
+		CFMutableDictionaryRef after = changed_item(0, CFArrayGetValueAtIndex(items[0], i), changes);
+		if (!is_taken(0, items[0], i, after))
+			CFArraySetValueAtIndex(items[0], i, after);
+		else if (status == 0)
+			status = errSecDuplicateItem;
+		CFRelease(after);
+	}
+	return status;
+}
+
+/* change_dp changes all items, or none. */
+static OSStatus change_dp(CFDictionaryRef query, CFDictionaryRef changes) {
+	OSStatus status = errSecItemNotFound;
+	CFMutableArrayRef next = array();
+	for (CFIndex i = 0; i < CFArrayGetCount(items[1]); i++) {
+		CFDictionaryRef item = CFArrayGetValueAtIndex(items[1], i);
+		int match = matches(1, item, query);
+		CFTypeRef after = match ? changed_item(1, item, changes) : CFRetain(item);
+		CFArrayAppendValue(next, after);
+		CFRelease(after);
+		if (match)
+			status = locked ? errSecInteractionNotAllowed : 0;
+	}
+	for (CFIndex i = 0; status == 0 && i < CFArrayGetCount(next); i++)
+		if (is_taken(1, next, i, CFArrayGetValueAtIndex(next, i)))
+			status = errSecDuplicateItem;
+	replace((CFTypeRef *)&items[1], status == 0 ? next : items[1]);
+	CFRelease(next);
+	return status;
 }
 
 OSStatus SecItemUpdate(CFDictionaryRef query, CFDictionaryRef changes) {
@@ -498,36 +516,13 @@ OSStatus SecItemUpdate(CFDictionaryRef query, CFDictionaryRef changes) {
 		return status;
 	if (changes == NULL)
 		return errSecParam;
-	if ((status = check_change(dp, query)) != 0 || (status = check_changes(dp, changes)) != 0)
+	if ((status = check_change(dp, query)) != 0)
 		return status;
-	CFMutableArrayRef next = array();
-	int64_t left = most(dp, query), changed = 0;
-	for (CFIndex i = 0; i < CFArrayGetCount(items[dp]); i++) {
-		CFDictionaryRef before = CFArrayGetValueAtIndex(items[dp], i);
-		if (changed == left || !matches(dp, before, query)) {
-			CFArrayAppendValue(next, before);
-			continue;
-		}
-		CFMutableDictionaryRef after = CFDictionaryCreateMutableCopy(NULL, 0, before);
-		copy_entries(dp, after, changes);
-		set(after, kSecAttrModificationDate, now());
-		CFArrayAppendValue(next, after);
-		CFRelease(after);
-		changed++;
-	}
-	if (changed == 0)
-		status = errSecItemNotFound;
-	else if (dp && locked)
-		status = errSecInteractionNotAllowed;
-	else if (is_duplicated(dp, next))
-		status = errSecDuplicateItem;
-	if (status != 0) {
-		CFRelease(next);
+	if (!dp && (most(dp, query) == 0 || find(dp, query, 0) < 0))
+		return errSecItemNotFound; /* it looks for items before it looks at changes */
+	if ((status = check_changes(dp, changes)) != 0)
 		return status;
-	}
-	CFRelease(items[dp]);
-	items[dp] = next;
-	return 0;
+	return dp ? change_dp(query, changes) : change_login(query, changes);
 }
 
 OSStatus SecItemDelete(CFDictionaryRef query) {
@@ -540,79 +535,4 @@ OSStatus SecItemDelete(CFDictionaryRef query) {
 	for (CFIndex i = find(dp, query, 0); i >= 0 && gone != left; i = find(dp, query, i), gone++)
 		CFArrayRemoveValueAtIndex(items[dp], i);
 	return gone == 0 ? errSecItemNotFound : 0;
-}
-
-/* The calling program. */
-
-CFTypeRef SecTaskCreateFromSelf(CFAllocatorRef a) { (void)a; ENTER; return text("task"); }
-
-CFTypeRef SecTaskCopyValueForEntitlement(CFTypeRef task, CFStringRef name, CFErrorRef *error) {
-	ENTER;
-	OSStatus status;
-	if (force(&status)) {
-		CFStringRef domain = text("NSOSStatusErrorDomain");
-		*error = CFErrorCreate(NULL, domain, status, NULL);
-		CFRelease(domain);
-		return NULL;
-	}
-	CFTypeRef value = is_a(task, CFStringGetTypeID()) ? CFDictionaryGetValue(entitlements, name) : NULL;
-	return value == NULL ? NULL : CFRetain(value);
-}
-
-OSStatus SecCodeCopySelf(uint32_t flags, CFTypeRef *code) { ENTER; *code = flags == 0 ? text("code") : NULL; return flags == 0 ? 0 : errSecParam; }
-
-OSStatus SecCodeCopySigningInformation(CFTypeRef code, uint32_t flags, CFDictionaryRef *out) {
-	ENTER;
-	int64_t runtime = 0x10000, status = 0x1;
-	if (is_unsigned)
-		return errSecCSUnsigned;
-	if (flags != (1 << 1 | 1 << 3) || !is_a(code, CFStringGetTypeID()))
-		return errSecParam;
-	if (information != NULL) {
-		*out = information == kCFNull ? NULL : CFRetain(information);
-		return 0;
-	}
-	CFMutableDictionaryRef d = dictionary();
-	set(d, kSecCodeInfoIdentifier, text("com.example.app"));
-	set(d, kSecCodeInfoTeamIdentifier, text("TEAM000001"));
-	set(d, kSecCodeInfoUnique, CFDataCreate(NULL, (const uint8_t *)"0123456789abcdefghij", 20));
-	set(d, kSecCodeInfoFlags, CFNumberCreate(NULL, kCFNumberSInt64Type, &runtime));
-	set(d, kSecCodeInfoStatus, CFNumberCreate(NULL, kCFNumberSInt64Type, &status));
-	*out = d;
-	return 0;
-}
-
-int csops(int32_t pid, unsigned int operation, void *to, unsigned long size) {
-	(void)pid;
-	if (csops_fails || operation != 0 || size != sizeof csops_status)
-		return -1;
-	memcpy(to, &csops_status, sizeof csops_status);
-	return 0;
-}
-
-/* The session. */
-
-OSStatus SessionGetInfo(uint32_t session, uint32_t *id, uint32_t *attributes) {
-	if (session != (uint32_t)-1)
-		return errSecParam;
-	*id = 100000;
-	*attributes = session_bits;
-	return 0;
-}
-OSStatus SecKeychainSetUserInteractionAllowed(Boolean allowed) { asking = allowed; return 0; }
-OSStatus SecKeychainGetUserInteractionAllowed(Boolean *allowed) { *allowed = asking; return 0; }
-OSStatus SecKeychainCopyDefault(CFTypeRef *keychain) {
-	ENTER;
-	*keychain = no_keychain ? NULL : text("login.keychain-db");
-	return no_keychain ? errSecNoDefaultKeychain : 0;
-}
-OSStatus SecKeychainGetStatus(CFTypeRef keychain, uint32_t *status) { ENTER; *status = keychain_bits; return is_a(keychain, CFStringGetTypeID()) ? 0 : errSecParam; }
-OSStatus SecKeychainGetPath(CFTypeRef keychain, uint32_t *length, char *path) {
-	ENTER;
-	static const char file[] = "/Users/person/Library/Keychains/login.keychain-db";
-	if (*length < sizeof file || !is_a(keychain, CFStringGetTypeID()))
-		return errSecParam;
-	memcpy(path, file, sizeof file);
-	*length = sizeof file - 1;
-	return 0;
 }

@@ -1,0 +1,81 @@
+package secretservice
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/kinring/kinring/internal/keyringtest"
+	"github.com/kinring/kinring/store"
+)
+
+func newWallet(t *testing.T) (*keyringtest.KWallet, *keyring) {
+	t.Helper()
+	k := keyringtest.NewKWallet(t)
+	s, err := open(t.Context(), optionsOn(k.Bus))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() }) // never fails
+	return k, s
+}
+
+// TestKWalletLocked (I4): a locked wallet returns empty secrets without an error,
+// and lets items be removed. Here it is locked, for values, markers and removals.
+func TestKWalletLocked(t *testing.T) {
+	k, s := newWallet(t)
+	mustPut(t, s, "value", sentinel)
+	mustPut(t, s, "empty", "")
+	mustMark(t, s, "marker")
+	k.Lock(t)
+	for _, account := range []string{"value", "empty", "marker", "never written"} {
+		_, err := s.Get(t.Context(), key(account))
+		wantClass(t, "get "+account, err, store.ErrLocked)
+		wantClass(t, "delete "+account, s.Delete(t.Context(), key(account), store.Any()), store.ErrLocked)
+		_, err = s.Put(t.Context(), key(account), item("new"), store.Any())
+		wantClass(t, "put "+account, err, store.ErrLocked)
+	}
+	items, err := s.conn.Search(t.Context(), wanted(key("value")))
+	if err != nil || len(items) != 1 {
+		t.Fatal(items, err)
+	}
+	_, err = s.conn.Secret(t.Context(), items[0])
+	wantClass(t, "the secret of a locked item", err, store.ErrLocked)
+	k.Unlock(t)
+	wantValue(t, s, "value", sentinel)
+	wantValue(t, s, "empty", "")
+	if i, err := s.Get(t.Context(), key("marker")); err != nil || i.Record.Kind != store.KindMarker {
+		t.Errorf("the marker is %v, %v", i.Record, err)
+	}
+}
+
+// TestKWalletKilled: KWallet that is killed before it has saved shows an empty
+// value. That is damage and no value, until it is written again.
+func TestKWalletKilled(t *testing.T) {
+	k, s := newWallet(t)
+	mustPut(t, s, "value", sentinel)
+	mustPut(t, s, "empty", "")
+	k.Restart(t)
+	i, err := s.Get(t.Context(), key("value"))
+	if !errors.Is(err, store.ErrCorrupt) && (err != nil || string(i.Value.Bytes()) != sentinel) {
+		t.Errorf("after it was killed: %d bytes, %v", i.Value.Len(), err)
+	}
+	wantValue(t, s, "empty", "")
+	mustPut(t, s, "value", "again")
+	wantValue(t, s, "value", "again")
+	wantItems(t, s, "value", 1)
+}
+
+// TestKWalletNames: names that KWallet would change are refused, before it is
+// touched.
+func TestKWalletNames(t *testing.T) {
+	_, s := newWallet(t)
+	mustPut(t, s, "a", sentinel)
+	for _, k := range []store.Key{{Service: key("a").Service, Account: "\ufeffa"}, {Service: "\ufeff" + key("a").Service, Account: "a"}} {
+		_, err := s.Get(t.Context(), k)
+		wantClass(t, "get", err, store.ErrUnsupported)
+		_, err = s.Put(t.Context(), k, item("x"), store.Any())
+		wantClass(t, "put", err, store.ErrUnsupported)
+		wantClass(t, "delete", s.Delete(t.Context(), k, store.Any()), store.ErrUnsupported)
+	}
+	wantValue(t, s, "a", sentinel)
+}

@@ -1,0 +1,60 @@
+package secretservice
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/kinring/kinring/store"
+)
+
+// TestManyItems (I1): a keyring with 1,000 items names and returns each of them;
+// KINRING_LONG=1 does it with 10,000. The keyring's own cost of a write grows
+// with what is in it.
+func TestManyItems(t *testing.T) {
+	n := 1000
+	switch {
+	case os.Getenv("KINRING_LONG") == "1":
+		n = 10_000
+	case testing.Short():
+		n = 50
+	}
+	s := newDesk(t).open(t)
+	took := map[string]time.Duration{}
+	timed := func(what string, f func()) {
+		start := time.Now()
+		f()
+		took[what] = time.Since(start)
+	}
+	timed("write all", func() {
+		for i := range n {
+			mustPut(t, s, fmt.Sprintf("account %d", i), fmt.Sprintf("%s %d", sentinel, i))
+		}
+	})
+	var entries []store.Entry
+	timed("list", func() {
+		var err error
+		if entries, err = s.List(t.Context(), ""); err != nil {
+			t.Fatal(err)
+		}
+	})
+	timed("get all", func() {
+		for i := range n {
+			wantValue(t, s, fmt.Sprintf("account %d", i), fmt.Sprintf("%s %d", sentinel, i))
+		}
+	})
+	timed("list another service", func() {
+		if other, err := s.List(t.Context(), "another service"); err != nil || len(other) != 0 {
+			t.Errorf("%d, %v", len(other), err)
+		}
+	})
+	named := map[store.Key]bool{}
+	for _, e := range entries {
+		named[e.Key] = true
+	}
+	if len(entries) != n || len(named) != n {
+		t.Errorf("%d entries of %d keys are listed, %d were written", len(entries), len(named), n)
+	}
+	t.Logf("%d items: %v", n, took)
+}

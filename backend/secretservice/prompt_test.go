@@ -1,0 +1,128 @@
+package secretservice
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/kinring/kinring/internal/keyringtest"
+	"github.com/kinring/kinring/store"
+)
+
+// asking is a context in which a person may be asked.
+func asking(t testing.TB) context.Context {
+	return store.WithInteraction(t.Context(), store.Always)
+}
+
+// TestPrompt: a person who answers, refuses, answers wrongly first, or does not
+// answer at all.
+func TestPrompt(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		answers []keyringtest.Answer
+		want    error
+		asked   int
+	}{
+		{"answers", []keyringtest.Answer{keyringtest.Type(keyringtest.Password)}, nil, 1},
+		{"refuses", []keyringtest.Answer{keyringtest.Refuse}, store.ErrDenied, 1},
+		{"answers wrongly first", []keyringtest.Answer{keyringtest.Type("wrong"), keyringtest.Type(keyringtest.Password)}, nil, 2},
+		{"never answers", []keyringtest.Answer{keyringtest.Ignore}, store.ErrTimedOut, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDesk(t)
+			d.options.Ask = 200 * time.Millisecond
+			if !errors.Is(c.want, store.ErrTimedOut) {
+				d.options.Ask = time.Minute // a busy machine is no failure
+			}
+			s := d.open(t)
+			before := mustPut(t, s, "there", sentinel)
+			prompter := d.Bus.NewPrompter(t, c.answers...)
+			for verb, call := range map[string]func(context.Context) error{
+				"get":    func(ctx context.Context) error { _, err := s.Get(ctx, key("there")); return err },
+				"put":    func(ctx context.Context) error { _, err := s.Put(ctx, key("new"), item("x"), store.Any()); return err },
+				"delete": func(ctx context.Context) error { return s.Delete(ctx, key("new"), store.Any()) },
+			} {
+				d.Lock(t)
+				asked := prompter.Asked()
+				wantSilent(t, verb, call, prompter)
+				err := call(asking(t))
+				if errors.Is(err, store.ErrNotFound) && verb == "delete" && c.want == nil {
+					err = nil // nothing was there, which is known only now
+				}
+				if !errors.Is(err, c.want) {
+					t.Errorf("%s: %v, want %v", verb, err, c.want)
+				}
+				if n := prompter.Asked() - asked; n < 1 && prompter.Asked() != 1 || n > c.asked {
+					t.Errorf("%s: asked %d times, want 1 to %d", verb, n, c.asked) // a prompt that is open is not shown twice
+				}
+			}
+			d.Unlock(t)
+			if got, err := s.Get(t.Context(), key("there")); err != nil || got.Revision != before {
+				t.Errorf("afterwards: %v, %v", got.Revision, err)
+			}
+			_, err := s.Get(t.Context(), key("new"))
+			if c.want != nil && !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("what was not allowed was written: %v", err)
+			}
+		})
+	}
+}
+
+// wantSilent: who may not ask does not ask.
+func wantSilent(t *testing.T, verb string, call func(context.Context) error, prompter *keyringtest.Prompter) {
+	t.Helper()
+	before := prompter.Asked()
+	for name, ctx := range map[string]context.Context{"unsaid": t.Context(), "never": store.WithInteraction(t.Context(), store.Never)} {
+		wantClass(t, verb+" silently, "+name, call(ctx), store.ErrLocked)
+	}
+	if prompter.Asked() != before {
+		t.Errorf("%s asks silently", verb)
+	}
+}
+
+// TestPromptGivenUp: the caller's own deadline ends the wait for a prompt too, and
+// the keyring survives it: gnome-keyring ends if a prompt that it shows is
+// dismissed.
+func TestPromptGivenUp(t *testing.T) {
+	d := newDesk(t)
+	s := d.open(t)
+	mustPut(t, s, "there", sentinel)
+	d.Bus.NewPrompter(t, keyringtest.Ignore)
+	performed := d.Bus.Observe(t, "PerformPrompt")
+	d.Lock(t)
+	ctx, cancel := context.WithCancel(asking(t))
+	go func() {
+		performed()
+		cancel()
+	}()
+	_, err := s.Get(ctx, key("there"))
+	wantClass(t, "a get that was given up", err, store.ErrCancelled)
+	_, err = s.Get(t.Context(), key("there"))
+	wantClass(t, "a silent get afterwards", err, store.ErrLocked)
+	mustClose(t, s) // as the end of a program does
+	d.Unlock(t)
+	wantValue(t, d.open(t), "there", sentinel)
+	if log := d.Log(); log != "" {
+		t.Errorf("the keyring complains: %s", log)
+	}
+}
+
+// TestPromptProviderGone: a keyring that ends while it asks leaves nobody
+// waiting, and is no absence (I4).
+func TestPromptProviderGone(t *testing.T) {
+	d := newDesk(t)
+	s := d.open(t)
+	mustPut(t, s, "there", sentinel)
+	d.Bus.NewPrompter(t, keyringtest.Ignore)
+	performed := d.Bus.Observe(t, "PerformPrompt")
+	d.Lock(t)
+	done := make(chan error)
+	go func() {
+		_, err := s.Get(asking(t), key("there"))
+		done <- err
+	}()
+	performed()
+	d.Stop(t)
+	wantClass(t, "a get whose keyring ended", <-done, store.ErrUnavailable)
+}
