@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kinring/kinring/internal/require"
 	"github.com/kinring/kinring/store"
 )
 
@@ -25,8 +24,7 @@ func makeVault(path string) error { return create(background, options(path), che
 // while it makes a vault, then while it writes to one, and while it changes its
 // keys. CI takes every third call: TestCrashPoints walks all that SQLite makes.
 func TestKilledAtEveryCall(t *testing.T) {
-	_, err := exec.LookPath("strace")
-	require.Need(t, "strace", err == nil, "processes are killed at chosen system calls")
+	needStrace(t)
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the system calls are listed for amd64")
 	}
