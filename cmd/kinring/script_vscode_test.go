@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -24,6 +25,7 @@ const vscodeKey = "bWFkZSB1cCBrZXkgdGV4dA=="
 //	vscode USERDATA write ACCOUNT VALUE   stores a secret as an app does that was told to do
 //	                                      without a keyring, and first makes the database
 //	vscode USERDATA seal ACCOUNT VALUE    the same with the keyring's key
+//	vscode USERDATA fill NUMBER           stores that many secrets, KEY n of pub.ext with the value n
 //	vscode USERDATA key APP               makes that key in the session's keyring
 //	vscode USERDATA start                 writes code.lock as a running app does
 //	vscode USERDATA stop                  removes it
@@ -38,6 +40,13 @@ func vscode(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(vscodeWrites(vscdb.Database(userData), safestorage.LinuxBasic, args[2], args[3]))
 	case "seal":
 		ts.Check(vscodeWrites(vscdb.Database(userData), safestorage.LinuxKeyring, args[2], args[3]))
+	case "fill":
+		n, err := strconv.Atoi(args[2])
+		ts.Check(err)
+		for i := range n {
+			account := fmt.Sprintf(`{"extensionId":"pub.ext","key":"KEY %d"}`, i)
+			ts.Check(vscodeWrites(vscdb.Database(userData), safestorage.LinuxBasic, account, strconv.Itoa(i)))
+		}
 	case "key":
 		ts.Check(vscodeMakesKey(ts.Getenv("DBUS_SESSION_BUS_ADDRESS"), args[2]))
 	default:
