@@ -25,7 +25,10 @@ type app struct {
 	noInput     bool
 	timeout     time.Duration
 	switchStore bool
-	keychain    keychain.Options
+	// looksOnly is set by what is no operation of a person's: no migration begins
+	// with it.
+	looksOnly bool
+	keychain  keychain.Options
 	// handed is what opens the vault of a broker that was unlocked; nil elsewhere.
 	handed *handed
 	// negative is set by a verb whose answer is no without anything being wrong.
