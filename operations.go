@@ -228,7 +228,7 @@ func (r *Ring) statusKeys(ctx context.Context, keys []store.Key) ([]store.Key, e
 	if s, _ := r.standing(ctx); s == nil || len(keys) > 0 {
 		return keys, nil
 	}
-	l, err := r.list(ctx, (*coexist.Engine).Survey)
+	l, err := r.list(ctx, (*coexist.Engine).Names)
 	if errors.Is(err, ErrPartial) {
 		err = nil
 	}
