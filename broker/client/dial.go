@@ -112,15 +112,11 @@ func connect(ctx context.Context, address string) (net.Conn, error) {
 // checkServer refuses a server that another user runs, before anything is said to
 // it.
 func checkServer(nc net.Conn, address string) error {
-	p, err := peer.Of(nc)
+	uid, err := peer.UserOf(nc)
 	if err != nil {
 		return refused("nobody can tell who serves "+address, "", err)
 	}
-	id := p.Identity()
-	if err := p.Close(); err != nil {
-		return refused("nobody can tell who serves "+address, "", err)
-	}
-	if id.UID != os.Getuid() {
+	if uid != os.Getuid() {
 		return refused("another user's program serves "+address, "use a socket in a directory of your own", nil)
 	}
 	return nil
