@@ -43,8 +43,11 @@ const (
 	ErrUpgradePending        Status = -34019
 	ErrRestrictedAPI         Status = -34020
 
+	ErrCodeRequirement   Status = -67050
+	ErrCodeSignature     Status = -67061
 	ErrCodeUnsigned      Status = -67062
 	ErrCodeNoSuchCode    Status = -67065
+	ErrCodeInvalidAttrs  Status = -67066
 	ErrCodeInvalidObject Status = -67071
 )
 
