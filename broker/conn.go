@@ -133,6 +133,10 @@ func (c *conn) read() {
 		if call == nil {
 			continue
 		}
+		if !c.proven.Load() {
+			call.serve() // what follows depends on it, so nobody may read on before
+			continue
+		}
 		current = call
 		turn.Store(serving)
 		pass.Reset(slowly)

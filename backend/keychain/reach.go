@@ -2,21 +2,22 @@ package keychain
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/kinring/kinring/internal/mac"
 	"github.com/kinring/kinring/internal/secitem"
 	"github.com/kinring/kinring/store"
+
+	"github.com/kinring/kinring/internal/lazyregexp"
 )
 
 // concrete matches an entitlement that can be a group. macOS takes a wildcard
 // literally, and so it does with a build setting that nobody expanded.
-var concrete = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+var concrete = lazyregexp.New(`^[A-Za-z0-9._-]+$`)
 
 // teamGroup matches "TEAM.name".
-var teamGroup = regexp.MustCompile(`^[A-Z0-9]{10}\.(.+)$`)
+var teamGroup = lazyregexp.New(`^[A-Z0-9]{10}\.(.+)$`)
 
 // groupOf returns the family's access group, if the program is entitled to it.
 // It looks at the program itself and at no keychain.
@@ -26,7 +27,7 @@ func groupOf(self secitem.Self, f store.Family) (string, error) {
 		return "", mac.Failure(err)
 	}
 	claimed := secitem.Strings(claim)
-	held := slices.DeleteFunc(slices.Clone(claimed), func(g string) bool { return !concrete.MatchString(g) || g == secitem.TokenGroup })
+	held := slices.DeleteFunc(slices.Clone(claimed), func(g string) bool { return !concrete().MatchString(g) || g == secitem.TokenGroup })
 	switch {
 	case f.Group == "" && !f.FirstGroup:
 		return "", &store.Error{Class: store.ErrUnavailable, Reason: store.ErrAbsentByDesign,
@@ -49,7 +50,7 @@ func groupOf(self secitem.Self, f store.Family) (string, error) {
 // team. Where several teams have one, it is that of the program's own team.
 func ownGroup(self secitem.Self, name string, held, claimed []string) (string, error) {
 	named := slices.DeleteFunc(held, func(g string) bool {
-		m := teamGroup.FindStringSubmatch(g)
+		m := teamGroup().FindStringSubmatch(g)
 		return m == nil || m[1] != name
 	})
 	switch len(named) {
@@ -75,7 +76,7 @@ const signing = "sign it into the group, inside an app with a provisioning profi
 func notEntitled(what string, claimed []string) error {
 	detail := "this program is not entitled to " + what
 	for _, g := range claimed {
-		if !concrete.MatchString(g) {
+		if !concrete().MatchString(g) {
 			detail += fmt.Sprintf("; it claims %q, which macOS takes literally", g)
 			break
 		}

@@ -33,18 +33,28 @@ func Dial(ctx context.Context, address string, o Options) (*Conn, error) {
 	if err := store.FromContext(ctx); err != nil {
 		return nil, store.At(err, "connect", "broker", store.Key{})
 	}
+	return dial(ctx, address, o)
+}
+
+// dial is Dial with requests that go to the broker together with the hello, so that
+// the answers take one turn.
+func dial(ctx context.Context, address string, o Options, also ...*request) (*Conn, error) {
 	nc, err := connect(ctx, address)
 	if err != nil {
 		return nil, err
 	}
-	return Greet(ctx, nc, o)
+	return greet(ctx, nc, o, also)
 }
 
 // Greet begins to use a connection to a broker that is there already. It closes it
 // if it fails.
 func Greet(ctx context.Context, nc net.Conn, o Options) (*Conn, error) {
+	return greet(ctx, nc, o, nil)
+}
+
+func greet(ctx context.Context, nc net.Conn, o Options, also []*request) (*Conn, error) {
 	c := newConn(nc, o)
-	if err := c.hello(ctx); err != nil {
+	if err := c.hello(ctx, also); err != nil {
 		_ = c.Close() // why it was no use is the answer
 		return nil, store.At(known(err), "connect", "broker", store.Key{})
 	}
@@ -54,15 +64,24 @@ func Greet(ctx context.Context, nc net.Conn, o Options) (*Conn, error) {
 	return c, nil
 }
 
-func (c *Conn) hello(ctx context.Context) error {
-	err := c.Call(ctx, wire.MethodHello, wire.Hello{Versions: []int{wire.Version}, Client: c.o.Name, Family: c.o.Family}, &c.welcome)
-	if err != nil {
+// hello sends the hello and what goes with it. A broker that does not know the
+// client, or first wants a nonce back, refuses the others; in the second case they
+// are sent again.
+func (c *Conn) hello(ctx context.Context, also []*request) error {
+	hello := &request{method: wire.MethodHello, params: wire.Hello{Versions: []int{wire.Version}, Client: c.o.Name, Family: c.o.Family}}
+	if err := c.post(ctx, append([]*request{hello}, also...)...); err != nil {
 		return err
 	}
-	if nonce := c.welcome.Nonce; nonce != "" {
-		return c.Call(ctx, wire.MethodProve, wire.Prove{Nonce: nonce}, nil)
+	if err := c.collect(ctx, hello, &c.welcome); err != nil || c.welcome.Nonce == "" {
+		return err
 	}
-	return nil
+	for _, r := range also {
+		c.unexpect(r.id)
+	}
+	if err := c.Call(ctx, wire.MethodProve, wire.Prove{Nonce: c.welcome.Nonce}, nil); err != nil || len(also) == 0 {
+		return err
+	}
+	return c.post(ctx, also...)
 }
 
 func connect(ctx context.Context, address string) (net.Conn, error) {
@@ -93,15 +112,11 @@ func connect(ctx context.Context, address string) (net.Conn, error) {
 // checkServer refuses a server that another user runs, before anything is said to
 // it.
 func checkServer(nc net.Conn, address string) error {
-	p, err := peer.Of(nc)
+	uid, err := peer.UserOf(nc)
 	if err != nil {
 		return refused("nobody can tell who serves "+address, "", err)
 	}
-	id := p.Identity()
-	if err := p.Close(); err != nil {
-		return refused("nobody can tell who serves "+address, "", err)
-	}
-	if id.UID != os.Getuid() {
+	if uid != os.Getuid() {
 		return refused("another user's program serves "+address, "use a socket in a directory of your own", nil)
 	}
 	return nil
