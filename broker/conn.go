@@ -166,6 +166,10 @@ func (c *conn) lost(err error) {
 
 // sort does what takes no time, and returns the request that does.
 func (c *conn) sort(m wire.Message) *call {
+	if refusal := c.changed(); refusal != nil {
+		c.answer(m.ID, nil, refusal)
+		return nil
+	}
 	switch {
 	case m.Method == "":
 		c.answered(m)

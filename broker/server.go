@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kinring/kinring"
+	"github.com/kinring/kinring/broker/client"
 	"github.com/kinring/kinring/broker/peer"
 	"github.com/kinring/kinring/broker/policy"
 	"github.com/kinring/kinring/broker/wire"
@@ -35,7 +36,7 @@ type Server struct {
 
 // New returns a server for a ring, which stays the caller's to close.
 func New(ring *kinring.Ring, o Options) *Server {
-	o = o.withDefaults()
+	o = o.withDefaults(client.Signer(ring.StoreKind(), ring.Family().Team))
 	return &Server{Options: o, ring: ring, backing: ring.Backing(), started: time.Now(), large: newBudget(o.Limits.Large),
 		conns: map[*conn]bool{}, peers: map[string]*caller{}, stop: func() {}}
 }
