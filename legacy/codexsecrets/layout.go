@@ -108,7 +108,7 @@ func (l Layout) Name() string { return l.kind }
 // Capabilities says what a source will promise. Codex writes under the same
 // locks, but up to 0.145.0 it takes none.
 func (Layout) Capabilities() store.Capabilities {
-	return store.Capabilities{Persistent: true, Unlocks: true}
+	return store.Capabilities{Persistent: true, Unlocks: true, MayPrompt: runtime.GOOS == "darwin"}
 }
 
 // Canonical returns compact JSON with sorted names.
