@@ -31,14 +31,14 @@ func onMac(t *testing.T, m *emulator.Mac, attended bool) (store.Store, desk) {
 	reader := emulator.Program{Name: "kinring", Identifier: "kinring", Team: "ABCDE12345", Attended: attended}
 	s := d.open(Login, loginKey)
 	for _, l := range loginkeychain.Layouts(loginkeychain.Options{Program: mac.New(m.Run(reader))}) {
-		if l.Name() == keyrings["darwin"] {
+		if l.Name() == "mackeyring" {
 			if s.(*secrets).keyring, err = l.Open(store.SourceConfig{Name: "passphrase", Service: keyringService}); err != nil {
 				t.Fatal(err)
 			}
 			return s, d
 		}
 	}
-	t.Fatal("no layout " + keyrings["darwin"])
+	t.Fatal("no layout mackeyring")
 	return nil, d
 }
 
