@@ -81,7 +81,7 @@ func (r *Ring) Reconcile(ctx context.Context, side Side, keys ...store.Key) ([]R
 	if err != nil {
 		return nil, err
 	}
-	if keys, err = r.orAll(ctx, keys); err != nil {
+	if keys, err = r.orAll(ctx, keys, (*coexist.Engine).List); err != nil {
 		return nil, err
 	}
 	out, err := engine.Reconcile(ctx, side, keys...)
@@ -101,7 +101,11 @@ func (r *Ring) Prune(ctx context.Context, dryRun bool, keys ...store.Key) ([]Pru
 	if err != nil {
 		return nil, err
 	}
-	if keys, err = r.orAll(ctx, keys); err != nil {
+	by := (*coexist.Engine).List
+	if dryRun {
+		by = (*coexist.Engine).Survey
+	}
+	if keys, err = r.orAll(ctx, keys, by); err != nil {
 		return nil, err
 	}
 	return engine.Prune(ctx, dryRun, keys...)
@@ -118,12 +122,13 @@ func (r *Ring) Forget(ctx context.Context) (int, error) {
 	return engine.Forget(ctx)
 }
 
-// orAll returns the keys, or all that List names if there are none.
-func (r *Ring) orAll(ctx context.Context, keys []store.Key) ([]store.Key, error) {
+// orAll returns the keys, or all that by names if there are none: the engine's List,
+// or its Survey.
+func (r *Ring) orAll(ctx context.Context, keys []store.Key, by func(*coexist.Engine, context.Context) (coexist.Listing, error)) ([]store.Key, error) {
 	if len(keys) > 0 {
 		return keys, nil
 	}
-	l, err := r.engine.List(ctx)
+	l, err := by(r.engine, ctx)
 	for _, k := range l.Keys {
 		keys = append(keys, k.Key)
 	}

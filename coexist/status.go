@@ -50,7 +50,7 @@ type Overview struct {
 func (e *Engine) Status(ctx context.Context, interactive bool, keys ...store.Key) (Overview, error) {
 	var r Overview
 	if len(keys) == 0 {
-		l, _ := e.List(ctx)
+		l, _ := e.Survey(ctx)
 		r.Incomplete = l.Incomplete
 		for _, k := range l.Keys {
 			keys = append(keys, k.Key)
