@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -23,20 +22,6 @@ var faultCalls = map[string][]string{
 	"fsync,fdatasync": {"EIO", "ENOSPC", "EROFS", "EDQUOT", "EINTR"},
 	"ftruncate":       {"EIO", "EROFS", "EINTR"},
 }
-
-// operate runs one of crashOps, says how that ended, and closes the vault.
-func operate(path string) error {
-	n := slices.IndexFunc(crashOps, func(op crashOp) bool { return op.name == os.Getenv(workerOperation) })
-	s, err := Open(background, Options{Path: path, Keys: keysOf(path)})
-	if err != nil {
-		return err
-	}
-	fmt.Println(outcomeOf(crashOps[n].do(s.(*vaultStore))))
-	_ = s.Close() // the disk may fail here too
-	return nil
-}
-
-const workerOperation = "KINRING_VAULT_TEST_OPERATION"
 
 // TestEveryCallFails lets each call by which an operation changes the vault's files
 // fail once. Whatever the operation said is true: done, or not done, or unknown. The
@@ -214,7 +199,6 @@ func bytesOf(call string) int {
 }
 
 func init() {
-	workerRoles["operate"] = operate
 	workerRoles["short"] = putShort
 	workerRoles["rekey"] = func(path string) error {
 		_, err := rekey(background, options(path), RekeyOptions{}, cheap.cost)
