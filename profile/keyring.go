@@ -2,7 +2,6 @@ package profile
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -25,13 +24,15 @@ const (
 	ownAttributes = "kinring:"
 )
 
-// attributeForm leaves out control characters, which D-Bus would carry and no
+// isAttribute leaves out control characters, which D-Bus would carry and no
 // library uses.
-var attributeForm = regexp.MustCompile(`^[^\x00-\x1f\x7f]+$`)
+func isAttribute(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
 
 // checkReach checks when the older build passes over a source.
 func (l Legacy) checkReach(where string) error {
-	if l.Optional != "" && !selectorForm.MatchString(l.Optional) {
+	if l.Optional != "" && !isSelector(l.Optional) {
 		return invalid(where+".optional", fmt.Sprintf("%q is not SELECTOR:MODE,MODE", l.Optional), "name a selector and its modes")
 	}
 	return l.checkItems(where)
@@ -66,7 +67,7 @@ func (l Legacy) checkItems(where string) error {
 
 func checkAttribute(name, template string) error {
 	switch {
-	case !attributeForm.MatchString(name) || len(name) > maxAttribute || len(template) > maxAttribute:
+	case !isAttribute(name) || len(name) > maxAttribute || len(template) > maxAttribute:
 		return fmt.Errorf("it is empty, too long or holds control characters")
 	case strings.HasPrefix(name, ownAttributes):
 		return fmt.Errorf("the name is kinring's own")

@@ -6,7 +6,6 @@ package profile
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -169,16 +168,16 @@ func splitModes(text string) (name string, modes []string) {
 }
 
 var (
-	nameForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$`)
+	nameForm = form{first: lower + digits, rest: lower + digits + "-", last: lower + digits, atMost: 64}
 	// Short, because a record of 200 bytes holds each source's name.
-	sourceForm   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,11}$`)
-	selectorForm = regexp.MustCompile(`^[a-z0-9-]+:[a-z0-9-]+(,[a-z0-9-]+)*$`)
-	varForm      = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+	sourceForm = form{first: lower + digits, rest: lower + digits + "-", atMost: 12}
+	varForm    = form{first: lower, rest: lower + digits + "_"}
+	modeForm   = form{first: lower + digits + "-", rest: lower + digits + "-"}
 	// Apple's team identifiers have ten characters.
-	teamForm = regexp.MustCompile(`^[A-Z0-9]{10}$`)
+	teamForm = form{first: upper + digits, rest: upper + digits, atLeast: 10, atMost: 10}
 	// No wildcard: a group of one item is a name, and macOS takes a wildcard in a
 	// program's own entitlements literally.
-	groupForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	groupForm = form{first: upper + lower + digits, rest: upper + lower + digits + "._-"}
 )
 
 // systems are those that a legacy store can be limited to.
@@ -191,7 +190,7 @@ const maxSources = 3
 
 // Check validates a profile. It is the one validator for both forms.
 func (p Profile) Check() error {
-	if !nameForm.MatchString(p.Name) {
+	if !nameForm.has(p.Name) {
 		return invalid("name", fmt.Sprintf("%q is not a family name", p.Name), "use lower-case letters, digits and hyphens, at most 64")
 	}
 	if p.Service == "" {
@@ -207,9 +206,9 @@ func (p Profile) Check() error {
 
 func (p Profile) checkGroup() error {
 	switch {
-	case p.Team != "" && !teamForm.MatchString(p.Team):
+	case p.Team != "" && !teamForm.has(p.Team):
 		return invalid("team", fmt.Sprintf("%q is not a team identifier", p.Team), "use the ten characters of the signing certificate")
-	case p.Group != "" && !groupForm.MatchString(p.Group):
+	case p.Group != "" && !groupForm.has(p.Group):
 		return invalid("group", fmt.Sprintf("%q is not the name of an access group", p.Group), "use letters, digits, dots and hyphens; no wildcard")
 	case p.Team != "" && strings.HasPrefix(p.Group, p.Team+"."):
 		return invalid("group", "it begins with the team", "leave the team out of it")
@@ -256,7 +255,7 @@ func (p Profile) checkVars() error {
 	for name, v := range p.Vars {
 		where := "vars." + name
 		switch {
-		case !varForm.MatchString(name):
+		case !varForm.has(name):
 			return invalid(where, "it is not a variable name", "use lower-case letters, digits and underscores")
 		case v.Env == "" && v.Default == "" && len(v.Places) == 0:
 			return invalid(where, "it has neither env nor default", "give at least one of them, or places")
@@ -358,11 +357,11 @@ func (p Profile) legacyOn(system string) []Legacy {
 func (p Profile) checkSource(l Legacy) error {
 	where := fmt.Sprintf("legacy %q", l.SourceName())
 	switch {
-	case !sourceForm.MatchString(l.SourceName()):
+	case !sourceForm.has(l.SourceName()):
 		return invalid(where, "it is not a source name", "use lower-case letters, digits and hyphens, at most 12, in name")
 	case l.SourceName() == "shared" || l.SourceName() == "marker":
 		return invalid(where, "the name is taken", "give another name")
-	case l.Active != "" && !selectorForm.MatchString(l.Active):
+	case l.Active != "" && !isSelector(l.Active):
 		return invalid(where+".active", fmt.Sprintf("%q is not SELECTOR:MODE,MODE", l.Active), "name a selector and its modes")
 	}
 	for _, system := range l.OS {
