@@ -81,7 +81,7 @@ func (r *Ring) Reconcile(ctx context.Context, side Side, keys ...store.Key) ([]R
 	if err != nil {
 		return nil, err
 	}
-	if keys, err = r.orAll(ctx, keys, (*coexist.Engine).List); err != nil {
+	if keys, err = r.orAll(ctx, keys); err != nil {
 		return nil, err
 	}
 	out, err := engine.Reconcile(ctx, side, keys...)
@@ -101,11 +101,7 @@ func (r *Ring) Prune(ctx context.Context, dryRun bool, keys ...store.Key) ([]Pru
 	if err != nil {
 		return nil, err
 	}
-	by := (*coexist.Engine).List
-	if dryRun {
-		by = (*coexist.Engine).Survey
-	}
-	if keys, err = r.orAll(ctx, keys, by); err != nil {
+	if keys, err = r.orAll(ctx, keys); err != nil {
 		return nil, err
 	}
 	return engine.Prune(ctx, dryRun, keys...)
@@ -122,13 +118,12 @@ func (r *Ring) Forget(ctx context.Context) (int, error) {
 	return engine.Forget(ctx)
 }
 
-// orAll returns the keys, or all that by names if there are none: the engine's List,
-// or its Survey.
-func (r *Ring) orAll(ctx context.Context, keys []store.Key, by func(*coexist.Engine, context.Context) (coexist.Listing, error)) ([]store.Key, error) {
+// orAll returns the keys, or all that there are if there are none.
+func (r *Ring) orAll(ctx context.Context, keys []store.Key) ([]store.Key, error) {
 	if len(keys) > 0 {
 		return keys, nil
 	}
-	l, err := by(r.engine, ctx)
+	l, err := r.engine.Names(ctx)
 	for _, k := range l.Keys {
 		keys = append(keys, k.Key)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/kinring/kinring/internal/secitem"
 	"github.com/kinring/kinring/internal/secitem/desk"
 	"github.com/kinring/kinring/internal/secitem/emulator"
+	"github.com/kinring/kinring/legacy/safestorage"
 	"github.com/kinring/kinring/store"
 )
 
@@ -280,7 +281,7 @@ func TestSafeStorage(t *testing.T) {
 		leave(t, m, older(), store.Key{Service: "Code Safe Storage", Account: account}, "cGFzc3dvcmQ=")
 		m.SetAnswer(emulator.Script(emulator.Allow))
 		options := Options{Program: mac.New(m.Run(newBuild()))}
-		secret, err := SafeStorageText(t.Context(), "Code", options)
+		secret, err := SafeStorage{App: "Code", Options: options}.Secret(t.Context(), safestorage.DarwinKey)
 		if err != nil || string(secret) != "cGFzc3dvcmQ=" || len(m.Prompts()) != 1 {
 			t.Errorf("%s: %q, %v, %d questions", account, secret, err, len(m.Prompts()))
 		}
@@ -290,7 +291,7 @@ func TestSafeStorage(t *testing.T) {
 			t.Errorf("put %v, delete %v", put, del)
 		}
 	}
-	if _, err := SafeStorageText(t.Context(), "Code", Options{Program: mac.New(emulator.New().Run(newBuild()))}); !errors.Is(err, store.ErrNotFound) {
+	if _, err := (SafeStorage{App: "Code", Options: Options{Program: mac.New(emulator.New().Run(newBuild()))}}).Secret(t.Context(), safestorage.DarwinKey); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("no key: %v", err)
 	}
 }
