@@ -249,3 +249,25 @@ func TestPolicy(t *testing.T) {
 		t.Errorf("another family: %v", err)
 	}
 }
+
+// A hello that takes long is still the first request: what was sent with it is not
+// served before it.
+func TestHelloTakesLong(t *testing.T) {
+	looked := make(chan struct{}, 1)
+	slow := policy.Owners()
+	o := broker.Options{Policy: func() policy.Policy {
+		select {
+		case looked <- struct{}{}:
+			<-time.After(20 * time.Millisecond) // far longer than until another goroutine reads on
+		default:
+		}
+		return slow
+	}}
+	c := serve(t, inMemory(), o).raw(t)
+	c.say(append(frame(hello), frame(`{"jsonrpc":"2.0","id":1,"method":"ping"}`)...))
+	for _, id := range []string{"0", "1"} {
+		if m := c.answer(); string(m.ID) != id || m.Err != nil {
+			t.Fatalf("the answer to %s is %s: %v", id, m.ID, m.Err)
+		}
+	}
+}

@@ -147,6 +147,53 @@ func TestReaderBesideAnotherProcess(t *testing.T) {
 	wantValue(t, openVault(t, path), "there", "5")
 }
 
+// openResident opens a vault as a program does that stays.
+func openResident(t *testing.T, path string) *vaultStore {
+	t.Helper()
+	o := options(path)
+	o.Resident = true
+	s, err := open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() }) // the tests close it themselves
+	return s
+}
+
+// TestResidentReader: a program that stays changes neither the vault nor its log by
+// reading, and sees what other processes write (I10).
+func TestResidentReader(t *testing.T) {
+	path := newVault(t)
+	s := openVault(t, path)
+	mustPut(t, s, "there", sentinel)
+	mustClose(t, s)
+	before := snapshot(t, path)
+	resident := openResident(t, path)
+	wantValue(t, resident, "there", sentinel)
+	if resident.file.reading != accessRead {
+		t.Error("it reads quietly")
+	}
+	mustClose(t, resident)
+	after := snapshot(t, path)
+	delete(before.files, "vault.db-shm") // SQLite's shared memory, which is what it is for
+	for name, was := range before.files {
+		if after.files[name] != was {
+			t.Errorf("%s has changed", name)
+		}
+	}
+	resident = openResident(t, path)
+	w := startWorker(t, "steps", path)
+	for _, value := range []string{"1", "2"} {
+		w.step(t, value)
+		wantValue(t, resident, "there", value)
+	}
+	w.killed(t)
+	wantValue(t, resident, "there", "2")
+	mustPut(t, resident, "there", "3")
+	wantValue(t, openVault(t, path), "there", "3")
+	mustClose(t, resident)
+}
+
 func TestCopyWithoutCompanions(t *testing.T) {
 	path := newVault(t)
 	s := openVault(t, path)

@@ -95,7 +95,25 @@ const patience = time.Second
 // something and the broker does not say in time what came of it, the error is
 // ErrOutcomeUnknown.
 func (c *Conn) Call(ctx context.Context, method string, params, result any) error {
-	m, err := c.exchange(ctx, method, params)
+	r := &request{method: method, params: params}
+	if err := c.post(ctx, r); err != nil {
+		return err
+	}
+	return c.collect(ctx, r, result)
+}
+
+// request is one that was sent or is about to be.
+type request struct {
+	method string
+	params any
+	id     uint64
+	answer chan wire.Message
+}
+
+// collect waits for the answer to a request that was sent and decodes it into
+// result, unless that is nil.
+func (c *Conn) collect(ctx context.Context, r *request, result any) error {
+	m, err := c.hear(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -107,33 +125,53 @@ func (c *Conn) Call(ctx context.Context, method string, params, result any) erro
 		return nil
 	}
 	if wire.Unmarshal(m.Result, result) != nil {
-		return &store.Error{Class: store.ErrCorrupt, Store: "broker", Detail: "the answer to " + method + " has the wrong shape",
+		return &store.Error{Class: store.ErrCorrupt, Store: "broker", Detail: "the answer to " + r.method + " has the wrong shape",
 			Remedy: "update the older one of the two programs"}
 	}
 	return nil
 }
 
-func (c *Conn) exchange(ctx context.Context, method string, params any) (wire.Message, error) {
-	if err := store.FromContext(ctx); err != nil {
-		return wire.Message{}, err
+// post sends requests in one write.
+func (c *Conn) post(ctx context.Context, requests ...*request) error {
+	err := store.FromContext(ctx)
+	var frames []byte
+	for _, r := range requests {
+		if err == nil {
+			frames, err = c.frame(frames, r)
+		}
 	}
-	id, answer, err := c.expect()
-	if err != nil {
-		return wire.Message{}, err
-	}
-	frame, err := wire.Request(strconv.AppendUint(nil, id, 10), method, params)
 	if err == nil {
-		err = c.send(ctx, frame)
+		err = c.send(ctx, frames)
 	}
 	if err != nil {
-		c.unexpect(id)
-		return wire.Message{}, err
+		clear(frames)
+		for _, r := range requests {
+			c.unexpect(r.id)
+		}
 	}
-	m, err := c.await(ctx, id, answer)
+	return err
+}
+
+// frame makes room for the answer to a request and appends its frame.
+func (c *Conn) frame(frames []byte, r *request) ([]byte, error) {
+	if err := c.expect(r); err != nil {
+		return frames, err
+	}
+	frame, err := wire.Request(strconv.AppendUint(nil, r.id, 10), r.method, r.params)
+	if len(frames) == 0 {
+		return frame, err
+	}
+	defer clear(frame)
+	return append(frames, frame...), err
+}
+
+// hear waits for the answer to a request that was sent.
+func (c *Conn) hear(ctx context.Context, r *request) (wire.Message, error) {
+	m, err := c.await(ctx, r.id, r.answer)
 	if err != nil && ctx.Err() != nil && !c.Lost() {
-		return c.giveUp(ctx, method, id, answer)
+		return c.giveUp(ctx, r)
 	}
-	if err != nil && !changes(method) {
+	if err != nil && !changes(r.method) {
 		err = unsent{err} // nothing was changed: it may be asked again
 	}
 	return m, err
@@ -151,24 +189,24 @@ func changes(method string) bool {
 
 // giveUp tells the broker that nobody waits any more. Where something may have
 // been changed it listens for what came of it.
-func (c *Conn) giveUp(ctx context.Context, method string, id uint64, answer chan wire.Message) (wire.Message, error) {
+func (c *Conn) giveUp(ctx context.Context, r *request) (wire.Message, error) {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	frame, err := wire.Request(nil, wire.NoteCancel, wire.Cancel{ID: strconv.AppendUint(nil, id, 10)})
+	frame, err := wire.Request(nil, wire.NoteCancel, wire.Cancel{ID: strconv.AppendUint(nil, r.id, 10)})
 	if err == nil {
 		err = c.send(grace, frame)
 	}
-	if !changes(method) {
-		c.unexpect(id)
+	if !changes(r.method) {
+		c.unexpect(r.id)
 		return wire.Message{}, store.FromContext(ctx)
 	}
 	var m wire.Message
 	if err == nil {
-		m, err = c.await(grace, id, answer)
+		m, err = c.await(grace, r.id, r.answer)
 	}
 	switch {
 	case err != nil:
-		c.unexpect(id)
+		c.unexpect(r.id)
 		return m, unknown(ctx.Err())
 	case m.Err != nil && m.Err.Code == wire.CodeOf(store.ErrCancelled):
 		return m, store.FromContext(ctx) // by this client, not by a person
@@ -182,16 +220,16 @@ func unknown(cause error) error {
 }
 
 // expect makes room for an answer.
-func (c *Conn) expect() (uint64, chan wire.Message, error) {
+func (c *Conn) expect(r *request) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.lost != nil {
-		return 0, nil, unsent{c.lost}
+		return unsent{c.lost}
 	}
 	c.issued++
-	answer := make(chan wire.Message, 1)
-	c.waiting[c.issued] = answer
-	return c.issued, answer, nil
+	r.id, r.answer = c.issued, make(chan wire.Message, 1)
+	c.waiting[r.id] = r.answer
+	return nil
 }
 
 func (c *Conn) unexpect(id uint64) {

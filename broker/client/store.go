@@ -35,12 +35,13 @@ func Open(ctx context.Context, address string, o Options) (*Store, error) {
 
 // dial connects, and has the broker open its store.
 func (s *Store) dial(ctx context.Context) (*Conn, store.Info, error) {
-	c, err := Dial(ctx, s.address, s.o)
+	open := &request{method: wire.MethodStoreOpen}
+	c, err := dial(ctx, s.address, s.o, open)
 	if err != nil {
 		return nil, store.Info{}, err
 	}
 	var w wire.Store
-	if err := c.Call(ctx, wire.MethodStoreOpen, nil, &w); err != nil {
+	if err := c.collect(ctx, open, &w); err != nil {
 		_ = c.Close() // why it is no use is the answer
 		return nil, store.Info{}, known(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -63,7 +64,7 @@ func run(args []string, c *console) int { return (&app{console: c}).run(args) }
 func (a *app) run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	root := a.root()
+	root := a.rootFor(args)
 	root.SetArgs(args)
 	root.SetIn(a.in)
 	root.SetOut(a.out)
@@ -72,7 +73,37 @@ func (a *app) run(args []string) int {
 	return a.finish(err)
 }
 
+// rootFor returns the command with the verb that the arguments call, if that is
+// get, and otherwise with all of them. Scripts call get often, and making the others
+// would take as long as reading a secret does.
+func (a *app) rootFor(args []string) *cobra.Command {
+	root := a.bare()
+	flags := root.PersistentFlags()
+	flags.Usage = func() {} // it is only looked at where the verb stands
+	flags.SetOutput(io.Discard)
+	flags.SetInterspersed(false)
+	if flags.Parse(args) != nil || flags.Arg(0) != "get" {
+		return a.root()
+	}
+	flags.SetInterspersed(true)
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.AddCommand(a.getCommand())
+	return root
+}
+
 func (a *app) root() *cobra.Command {
+	root := a.bare()
+	root.AddCommand(
+		a.initCommand(), a.getCommand(), a.setCommand(), a.deleteCommand(), a.listCommand(),
+		a.statusCommand(), a.updateCommand(), a.migrateCommand(), a.reconcileCommand(), a.rollbackCommand(),
+		a.pruneCommand(), a.watchCommand(), a.vaultCommand(), a.unlockCommand(), a.lockCommand(), a.execCommand(), a.preflightCommand(), a.entitlementsCommand(), a.wrapCommand(),
+		a.serveCommand(), a.doctorCommand(), a.demoCommand(), a.versionCommand(),
+	)
+	return root
+}
+
+// bare returns the command without its verbs.
+func (a *app) bare() *cobra.Command {
 	root := &cobra.Command{
 		Use:               "kinring",
 		Short:             "One place for a family's secrets",
@@ -89,15 +120,9 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.profile.file, "profile", "", "profile file in TOML (KINRING_PROFILE)")
 	flags.BoolVar(&a.json, "json", false, "print one JSON document, on failure too")
 	flags.BoolVar(&a.noInput, "no-input", false, "never ask a person")
-	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this time (KINRING_TIMEOUT; default 2s, 2m where a person is asked)")
+	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this time (KINRING_TIMEOUT; default 2s, 10s for all keys, 2m where a person is asked)")
 	flags.BoolVar(&a.switchStore, "switch-store", false, "use another store than the one recorded for the family")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err.Error()) })
-	root.AddCommand(
-		a.initCommand(), a.getCommand(), a.setCommand(), a.deleteCommand(), a.listCommand(),
-		a.statusCommand(), a.updateCommand(), a.migrateCommand(), a.reconcileCommand(), a.rollbackCommand(),
-		a.pruneCommand(), a.watchCommand(), a.vaultCommand(), a.unlockCommand(), a.lockCommand(), a.execCommand(), a.preflightCommand(), a.entitlementsCommand(), a.wrapCommand(),
-		a.serveCommand(), a.doctorCommand(), a.demoCommand(), a.versionCommand(),
-	)
 	return root
 }
 
@@ -155,6 +180,13 @@ func (a *app) deadline(ctx context.Context) (context.Context, context.CancelFunc
 		d = kinring.DefaultBudget
 	}
 	return context.WithTimeout(ctx, d)
+}
+
+// forAll gives a verb that goes through all keys the time for it.
+func (a *app) forAll() {
+	if a.timeout == 0 && !a.mayAsk() {
+		a.timeout = kinring.FamilyBudget
+	}
 }
 
 // mayAsk reports whether a person is there and may be asked.

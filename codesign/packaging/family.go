@@ -9,11 +9,12 @@ package packaging
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/kinring/kinring/codesign/plist"
+
+	"github.com/kinring/kinring/internal/lazyregexp"
 )
 
 // Keys of the entitlements that put a program into a keychain access group.
@@ -58,8 +59,8 @@ type Program struct {
 // Forms of the names that go into entitlements: Apple's team ids have ten
 // characters; bundle identifiers and groups consist of these letters.
 var (
-	teamForm = regexp.MustCompile(`^[A-Z0-9]{10}$`)
-	nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]*$`)
+	teamForm = lazyregexp.New(`^[A-Z0-9]{10}$`)
+	nameForm = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9.-]*$`)
 )
 
 // check refuses names that would make entitlements which no profile covers.
@@ -67,11 +68,11 @@ func (f Family) check(p Program) error {
 	switch {
 	case p.Kind == Tool:
 		return nil
-	case !teamForm.MatchString(f.Team):
+	case !teamForm().MatchString(f.Team):
 		return fmt.Errorf("the family's team is %q; it must be the ten letters and digits of the signing certificate's organizational unit", f.Team)
-	case !nameForm.MatchString(f.Group):
+	case !nameForm().MatchString(f.Group):
 		return fmt.Errorf("the family's group is %q; it must be a name like com.example.shared, without the team", f.Group)
-	case !nameForm.MatchString(p.ID):
+	case !nameForm().MatchString(p.ID):
 		return fmt.Errorf("the bundle identifier is %q; it must be a name like com.example.tool", p.ID)
 	}
 	return nil

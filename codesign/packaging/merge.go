@@ -2,11 +2,12 @@ package packaging
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/kinring/kinring/codesign/plist"
+
+	"github.com/kinring/kinring/internal/lazyregexp"
 )
 
 // Merged is an entitlements list that has been brought in line.
@@ -119,7 +120,7 @@ func (m *Merged) addGroup(v *plist.Value, group string) error {
 }
 
 // variableForm is a build setting of Xcode: $(NAME) or ${NAME}.
-var variableForm = regexp.MustCompile(`\$[({]([A-Za-z0-9_:]*)[)}]`)
+var variableForm = lazyregexp.New(`\$[({]([A-Za-z0-9_:]*)[)}]`)
 
 // variables are the settings that stand in entitlements, and what Xcode makes of
 // them. The prefixes end with a dot.
@@ -161,7 +162,7 @@ func (m *Merged) expandValue(key string, v plist.Value, known map[string]string)
 }
 
 func (m *Merged) expandText(key string, v plist.Value, known map[string]string) (plist.Value, error) {
-	expanded := variableForm.ReplaceAllStringFunc(v.Text, func(found string) string {
+	expanded := variableForm().ReplaceAllStringFunc(v.Text, func(found string) string {
 		if value := known[found[2:len(found)-1]]; value != "" {
 			return value
 		}

@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/kinring/kinring/codesign"
 	"github.com/kinring/kinring/codesign/macho"
 	"github.com/kinring/kinring/codesign/plist"
+
+	"github.com/kinring/kinring/internal/lazyregexp"
 )
 
 // Wrap describes a helper app around a bare binary.
@@ -38,8 +39,8 @@ type File struct {
 // Names go into file names, property lists and shell scripts; these letters mean
 // themselves in all of them.
 var (
-	appForm     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
-	versionForm = regexp.MustCompile(`^[0-9]+(\.[0-9]+){0,2}$`)
+	appForm     = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	versionForm = lazyregexp.New(`^[0-9]+(\.[0-9]+){0,2}$`)
 )
 
 // defaultVersion is written where none is given.
@@ -91,9 +92,9 @@ func baseName(name string) string { return path.Base(strings.ReplaceAll(name, `\
 // check refuses what would make no app.
 func (w *Wrap) check() error {
 	switch {
-	case !appForm.MatchString(w.Name):
+	case !appForm().MatchString(w.Name):
 		return fmt.Errorf("the name %q is none for an app; use letters, digits, dots, dashes and underscores", w.Name)
-	case w.Version != "" && !versionForm.MatchString(w.Version):
+	case w.Version != "" && !versionForm().MatchString(w.Version):
 		return fmt.Errorf("the version %q is none for an app; use up to three numbers like 1.2.3", w.Version)
 	case w.Program == nil || len(w.Program.Slices) == 0:
 		return errors.New("the binary has no code")
@@ -101,7 +102,7 @@ func (w *Wrap) check() error {
 	seen := map[string]bool{}
 	for _, library := range w.Libraries {
 		name := baseName(library)
-		if !appForm.MatchString(name) || seen[name] {
+		if !appForm().MatchString(name) || seen[name] {
 			return fmt.Errorf("the library name %q is used twice or has letters that a signing script cannot name", name)
 		}
 		seen[name] = true

@@ -10,6 +10,8 @@ import (
 	"github.com/kinring/kinring/codesign/cms"
 	"github.com/kinring/kinring/codesign/plist"
 	"github.com/kinring/kinring/codesign/requirement"
+
+	"github.com/kinring/kinring/internal/lazyregexp"
 )
 
 // checkSigner looks at the certificate and its signature.
@@ -105,8 +107,8 @@ func (s *subject) checkExpectedTeam() {
 
 // Names in the text of a requirement, quoted or not.
 var (
-	requiredIdentifier = regexp.MustCompile(`(?:^|[^.\w])identifier "?([^"\s)]+)"?`)
-	requiredTeam       = regexp.MustCompile(`subject\.OU\] = "?([^"\s)]+)"?`)
+	requiredIdentifier = lazyregexp.New(`(?:^|[^.\w])identifier "?([^"\s)]+)"?`)
+	requiredTeam       = lazyregexp.New(`subject\.OU\] = "?([^"\s)]+)"?`)
 )
 
 // checkRequirement compares the designated requirement with the code itself.
@@ -116,9 +118,9 @@ func (s *subject) checkRequirement() {
 		return
 	}
 	text := designated(s.sig.Requirements)
-	s.checkNamed(text, requiredIdentifier, "identifier", s.dir.Identifier)
+	s.checkNamed(text, requiredIdentifier(), "identifier", s.dir.Identifier)
 	if s.dir.Team != "" {
-		s.checkNamed(text, requiredTeam, "team", s.dir.Team)
+		s.checkNamed(text, requiredTeam(), "team", s.dir.Team)
 	}
 }
 

@@ -6,12 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"regexp"
 	"strconv"
 
 	"filippo.io/age"
 
 	"github.com/kinring/kinring/store"
+
+	"github.com/kinring/kinring/internal/lazyregexp"
 )
 
 const (
@@ -28,11 +29,11 @@ const (
 )
 
 // workForm finds the work factor in a file's header.
-var workForm = regexp.MustCompile(`^age-encryption\.org/v1\n-> scrypt [A-Za-z0-9+/]{22} ([1-9][0-9]?)\n`)
+var workForm = lazyregexp.New(`^age-encryption\.org/v1\n-> scrypt [A-Za-z0-9+/]{22} ([1-9][0-9]?)\n`)
 
 // work returns the work factor that a file asks for.
 func work(file []byte) (int, error) {
-	m := workForm.FindSubmatch(file)
+	m := workForm().FindSubmatch(file)
 	if m == nil {
 		return 0, damaged("it is not encrypted to a passphrase")
 	}
