@@ -145,7 +145,7 @@ type Listing struct {
 func (r *Ring) List(ctx context.Context) (Listing, error) {
 	ctx, cancel := r.budgeted(ctx)
 	defer cancel()
-	l, err := r.list(ctx)
+	l, err := r.list(ctx, (*coexist.Engine).List)
 	out := Listing{Incomplete: l.Incomplete}
 	for _, k := range l.Keys {
 		out.Keys = append(out.Keys, ListedKey{r.family.KeyName(k.Key), k})
@@ -228,7 +228,7 @@ func (r *Ring) statusKeys(ctx context.Context, keys []store.Key) ([]store.Key, e
 	if s, _ := r.standing(ctx); s == nil || len(keys) > 0 {
 		return keys, nil
 	}
-	l, err := r.list(ctx)
+	l, err := r.list(ctx, (*coexist.Engine).Names)
 	if errors.Is(err, ErrPartial) {
 		err = nil
 	}

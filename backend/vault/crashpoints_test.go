@@ -114,7 +114,7 @@ func TestCrashPoints(t *testing.T) {
 		})
 	}
 	t.Logf("%d crash points in all", points)
-	if least := 1000; points < least && !testing.Short() {
+	if least := 1000; points < least && !testing.Short() && !raceDetector {
 		t.Errorf("%d crash points, want %d", points, least)
 	}
 }
@@ -133,7 +133,10 @@ func crashEach(t *testing.T, op crashOp) (points int) {
 	mustClose(t, s)
 	r.Stop()
 	stride := 1
-	if testing.Short() {
+	switch {
+	case raceDetector: // one goroutine
+		stride = 50
+	case testing.Short():
 		stride = 5
 	}
 	dir := inMemory(t)
@@ -224,7 +227,7 @@ func crashed(t *testing.T, op crashOp, dir string, image crashdisk.Image, acknow
 
 // inMemory returns a directory that syncs quickly, where the system has one: for
 // tests that open thousands of vaults.
-func inMemory(t *testing.T) string {
+func inMemory(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "kinring-test-")
 	if err != nil {

@@ -122,6 +122,7 @@ const workerLimit = "KINRING_VAULT_TEST_LIMIT"
 // TestShortWrites cuts writes off at sizes all over the log, also in the middle of
 // a page and of a frame's header.
 func TestShortWrites(t *testing.T) {
+	withoutRaces(t)
 	counts := map[string]int{}
 	stride := 3701
 	switch {

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kinring/kinring/internal/require"
 	"github.com/kinring/kinring/store"
 )
 
@@ -25,8 +24,7 @@ func makeVault(path string) error { return create(background, options(path), che
 // while it makes a vault, then while it writes to one, and while it changes its
 // keys. CI takes every third call: TestCrashPoints walks all that SQLite makes.
 func TestKilledAtEveryCall(t *testing.T) {
-	_, err := exec.LookPath("strace")
-	require.Need(t, "strace", err == nil, "processes are killed at chosen system calls")
+	needStrace(t)
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the system calls are listed for amd64")
 	}
@@ -86,7 +84,7 @@ func runKilled(t *testing.T, role, path, call string, n int) (alive bool, said s
 // noVaultYet makes a directory with a key file alone.
 func noVaultYet(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "vault.db")
+	path := filepath.Join(inMemory(t), "vault.db")
 	if err := GenerateKeyFile(t.Context(), DefaultKeyFile(path)); err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +110,7 @@ func checkMade(t *testing.T, path string, acknowledged bool) {
 
 func withOld(t *testing.T) string {
 	t.Helper()
-	path := newVaultIn(t, t.TempDir(), cheap)
+	path := newVaultIn(t, inMemory(t), cheap)
 	s := openVault(t, path)
 	mustPut(t, s, "there", "old")
 	mustClose(t, s)

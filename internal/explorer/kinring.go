@@ -67,7 +67,7 @@ type engine struct {
 }
 
 func openEngine(p *process, prog program, c capability, pol policy, sources int) family {
-	caps := store.Capabilities{AtomicAbsent: true, AtomicMatch: true, Records: true, Persistent: true}
+	caps := store.Capabilities{AtomicAbsent: !c.emulated, AtomicMatch: !c.emulated, Fenced: c.emulated, Records: true, Persistent: true}
 	cl := client{p: p, store: shared, caps: caps, newer: prog.later}
 	config := coexist.Config{Policy: pol.Policy, Services: []string{mainKey.Service}, Queue: alone{}, Memory: &memory{},
 		Random: p.random, Notify: p.notify, Shared: cl, Leases: leases{p}, Grace: p.grace,

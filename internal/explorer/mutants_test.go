@@ -46,6 +46,7 @@ var mutants = []mutant{
 	{"set.go", "sources := store.Match(over.Revision), slices", "sources := store.Any(), slices", ""},
 	{"set.go", "cond, sources = store.Absent(), noted()", "cond, sources = store.Any(), noted()", ""},
 	{"set.go", "if a.Kind == store.Held && p.seen(", "if false && p.seen(", ""},
+	{"set.go", "if then.Pending != \"\" && then.Kind == store.Held && then.Fingerprint == value {", "if false {", "TestI3LateMirrorOutlivesARepeatedValue"},
 	{"set.go", "sources[i].Pending = then[i].Pending", "sources[i].Pending = \"\"", ""},
 	{"engine.go", "return item.Record.Kind == store.KindMarker && item.Value.Len() == 0", "return item.Record.Kind == store.KindMarker", ""},
 	{"engine.go", "if item.Record.Readable() {", "if true {", ""},
@@ -67,6 +68,7 @@ var mutants = []mutant{
 	{"update.go", "u.lease.Interrupted(); current.Interrupted {", "false; current.Interrupted {", ""},
 	{"update.go", "func(a store.Agreement) bool { return mirrors && a.Kind == store.Held })", "func(store.Agreement) bool { return false })", "TestNextUpdateFinishesAMirror"},
 	{"update.go", "drop:  u.lease.Leave,", "drop:  u.lease.Release,", ""},
+	{"update.go", "&& !u.Shared.Info().Capabilities.Fenced {", "{", "TestI10RetryBehindAFence"},
 	{"update.go", "return agreed(u.printer, u.key, u.sources(u.key), u.seen) }", "return u.glance(ctx, u.printer, u.key) }", ""},
 }
 

@@ -268,7 +268,7 @@ func (s *source) holds(ctx context.Context, key store.Key, f found, present bool
 		if err != nil {
 			return err
 		}
-		same = f.date.revision(key, value) == rev
+		same = f.date.digested(key, value) == rev
 		clear(value)
 	}
 	if !same {
