@@ -58,7 +58,7 @@ func (s *sharedStore) throughBroker(ctx context.Context) (store.Store, error) {
 	if s.broker.off {
 		return nil, nil
 	}
-	o := client.Options{Family: s.family.Name, Name: clientName}
+	o := client.Options{Family: s.family.Name, Name: clientName, Team: client.Signer(s.driver.Kind(), s.family.Team)}
 	if address := s.broker.named(); address != "" {
 		return orNil(client.Open(ctx, address, o))
 	}

@@ -143,7 +143,7 @@ type Listing struct {
 // List names the family's keys without reading a value. If a store could not be
 // listed the error is ErrPartial and the listing holds what the others named.
 func (r *Ring) List(ctx context.Context) (Listing, error) {
-	ctx, cancel := r.budgeted(ctx)
+	ctx, cancel := r.forAll(ctx)
 	defer cancel()
 	l, err := r.list(ctx, (*coexist.Engine).List)
 	out := Listing{Incomplete: l.Incomplete}
@@ -201,7 +201,11 @@ type StoreStatus struct {
 
 // StatusOf is Status for keys that are given by service and account.
 func (r *Ring) StatusOf(ctx context.Context, keys ...store.Key) (Status, error) {
-	ctx, cancel := r.budgeted(silently(ctx))
+	limit := r.budgeted
+	if len(keys) == 0 {
+		limit = r.forAll
+	}
+	ctx, cancel := limit(silently(ctx))
 	defer cancel()
 	st := Status{Family: r.family.Name, Policy: r.policy, Store: r.storeStatus(ctx)}
 	keys, err := r.statusKeys(ctx, keys)

@@ -74,6 +74,25 @@ func (c *conn) begin(m wire.Message) (*call, *wire.Error) {
 	return call, nil
 }
 
+// changed refuses a message, and ends the connection, if the program that sent it
+// is not the one that connected any more. Where programs are no boundary nobody
+// looks.
+func (c *conn) changed() *wire.Error {
+	if !c.peer.Proves() {
+		return nil
+	}
+	err := c.peer.Check()
+	if err == nil {
+		return nil
+	}
+	id := c.peer.Identity()
+	c.s.denied.Add(1)
+	c.s.Logger.Warn("broker: another program", slog.Int("pid", id.PID), slog.Int("uid", id.UID), slog.String("program", id.Label),
+		slog.String("error", err.Error()))
+	c.drain()
+	return wire.FromError(&store.Error{Class: store.ErrDenied, Store: "broker", Detail: err.Error(), Remedy: "connect again"})
+}
+
 // bound bounds a request that turned out to take long. A client's own deadline
 // ends it earlier, by a notification, but a client may forget about it.
 func (c *call) bound() {
@@ -187,6 +206,9 @@ func (c *conn) audit(right policy.Right, key store.Key, name string, d policy.De
 	}
 	if id.Team != "" {
 		attrs = append(attrs, slog.String("signed", id.Team+"/"+id.Identifier))
+	}
+	if id.Unproven != "" {
+		attrs = append(attrs, slog.String("unproven", id.Unproven))
 	}
 	if d.Allowed {
 		attrs = append(attrs, slog.String("grant", d.Grant))

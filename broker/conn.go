@@ -54,7 +54,7 @@ func newConn(s *Server, nc net.Conn, p peer.Peer, who *caller) *conn {
 	id := p.Identity()
 	c := &conn{s: s, nc: nc, peer: p, who: who, ended: make(chan struct{}), calls: map[string]context.CancelFunc{},
 		audited: map[question]bool{},
-		subject: policy.Subject{Owner: id.UID == uid || id.Inherited, Program: id.Label, Team: id.Team,
+		subject: policy.Subject{Owner: owns(id), Program: id.Label, Team: id.Team,
 			Identifier: id.Identifier, Inherited: id.Inherited},
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -166,6 +166,10 @@ func (c *conn) lost(err error) {
 
 // sort does what takes no time, and returns the request that does.
 func (c *conn) sort(m wire.Message) *call {
+	if refusal := c.changed(); refusal != nil {
+		c.answer(m.ID, nil, refusal)
+		return nil
+	}
 	switch {
 	case m.Method == "":
 		c.answered(m)

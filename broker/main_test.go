@@ -22,6 +22,10 @@ import (
 const workerSocket = "KINRING_BROKER_TEST_SOCKET"
 
 func TestMain(m *testing.M) {
+	if socket := os.Getenv(strangerSocket); socket != "" {
+		beStranger(socket)
+		return
+	}
 	storetest.WorkerMain(func() (store.Store, error) {
 		return client.Open(context.Background(), os.Getenv(workerSocket), client.Options{})
 	})

@@ -137,7 +137,8 @@ func (c *call) prove() (any, error) {
 	if nonce == "" || subtle.ConstantTimeCompare([]byte(nonce), []byte(p.Nonce)) != 1 {
 		return nil, wire.Refuse(wire.CodeInvalidRequest, "that is not the nonce", "give back what hello returned, once")
 	}
-	if err := c.peer.Check(); err != nil {
+	if err := c.peer.Prove(); err != nil {
+		c.drain()
 		return nil, &store.Error{Class: store.ErrDenied, Op: "prove", Store: "broker", Detail: err.Error(), Remedy: "connect again"}
 	}
 	c.proven.Store(true)

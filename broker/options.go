@@ -13,10 +13,11 @@ import (
 	"github.com/kinring/kinring/store"
 )
 
-// Options adjust a broker. The zero Options serve the ring to all programs of the
-// broker's own user.
+// Options adjust a broker. The zero Options serve the ring to programs of the
+// broker's own user, and those of a keychain that guards them by signature only
+// to programs that the family's team has signed, where that can be proven.
 type Options struct {
-	// Policy says who may do what; nil means policy.Owners. It is called for each
+	// Policy says who may do what; nil means policy.Usual. It is called for each
 	// decision, so that grants can be changed while the broker runs.
 	Policy func() policy.Policy
 	// Peers finds out who is calling; nil means peer.Of.
@@ -79,11 +80,11 @@ func (l Limits) wire() wire.Limits {
 		Inflight: l.Inflight, Idle: int(l.Idle / time.Second)}
 }
 
-func (o Options) withDefaults() Options {
+func (o Options) withDefaults(team string) Options {
 	o.Limits = o.Limits.withDefaults()
 	if o.Policy == nil {
-		owners := policy.Owners()
-		o.Policy = func() policy.Policy { return owners }
+		usual := policy.Usual(peer.Signatures, team)
+		o.Policy = func() policy.Policy { return usual }
 	}
 	if o.Peers == nil {
 		o.Peers = peer.Of

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kinring/kinring"
+	"github.com/kinring/kinring/broker/client"
 	"github.com/kinring/kinring/broker/peer"
 	"github.com/kinring/kinring/broker/policy"
 	"github.com/kinring/kinring/broker/wire"
@@ -29,15 +30,18 @@ type Server struct {
 	conns map[*conn]bool
 	peers map[string]*caller // by peer.Identity.Process
 	idle  *time.Timer
-	stop  context.CancelFunc
-	alive sync.WaitGroup
+	// strangers bounds what programs of other users have the log say.
+	strangers policy.Bucket
+	stop      context.CancelFunc
+	alive     sync.WaitGroup
 }
 
 // New returns a server for a ring, which stays the caller's to close.
 func New(ring *kinring.Ring, o Options) *Server {
-	o = o.withDefaults()
+	o = o.withDefaults(client.Signer(ring.StoreKind(), ring.Family().Team))
 	return &Server{Options: o, ring: ring, backing: ring.Backing(), started: time.Now(), large: newBudget(o.Limits.Large),
-		conns: map[*conn]bool{}, peers: map[string]*caller{}, stop: func() {}}
+		strangers: policy.Bucket{Rate: 1, Burst: 8},
+		conns:     map[*conn]bool{}, peers: map[string]*caller{}, stop: func() {}}
 }
 
 // Serve serves the ring to whoever connects, until the context ends or nobody was
@@ -127,6 +131,9 @@ func (s *Server) ServeConn(ctx context.Context, nc net.Conn, p peer.Peer) error 
 func (s *Server) enter(nc net.Conn, p peer.Peer) (*conn, *wire.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !owns(p.Identity()) {
+		return nil, s.stranger(p.Identity())
+	}
 	who := s.peers[p.Identity().Process()]
 	if who == nil {
 		who = newCaller(s.Limits)

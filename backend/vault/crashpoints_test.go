@@ -208,9 +208,16 @@ func crashed(t *testing.T, op crashOp, dir string, image crashdisk.Image, acknow
 	image.Lay(t, dir)
 	path := filepath.Join(dir, "vault.db")
 	defer removeVault(t, path)
+	return settled(t, op, path, !acknowledged, true)
+}
+
+// settled sees whether the vault is as it was before the operation, or after it,
+// whichever may be, and that it goes on, and returns what is wrong.
+func settled(t *testing.T, op crashOp, path string, before, after bool) string {
+	t.Helper()
 	got := account(t, path)
-	if got != op.after && (acknowledged || got != op.before) {
-		return fmt.Sprintf("the vault says %q, want %q, or %q unless acknowledged (%v)", got, op.after, op.before, acknowledged)
+	if (!after || got != op.after) && (!before || got != op.before) {
+		return fmt.Sprintf("the vault says %q; before (%v) is %q, after (%v) is %q", got, before, op.before, after, op.after)
 	}
 	if op.name != "repair" || got == op.after {
 		s, err := Open(t.Context(), Options{Path: path, Keys: keysOf(path)})

@@ -20,6 +20,12 @@ type Options struct {
 	Family string
 	// Name says who is calling, for the broker's log.
 	Name string
+	// Team is whose signature the broker's code has to carry, on a platform where
+	// that can be proven: the user's other programs could listen there as well. Empty
+	// takes any broker of the user.
+	Team string
+	// Peers finds out who serves, for Team; nil means peer.Of, where peer.Signatures.
+	Peers func(net.Conn) (peer.Peer, error)
 	// Notify is called with each notification of the broker, one after the other.
 	// It must not call the broker. Nil drops them.
 	Notify func(method string, params []byte)
@@ -43,18 +49,28 @@ func dial(ctx context.Context, address string, o Options, also ...*request) (*Co
 	if err != nil {
 		return nil, err
 	}
-	return greet(ctx, nc, o, also)
+	if strings.HasPrefix(address, execPrefix) {
+		return greet(ctx, nc, o, also, nil) // a program that this one started
+	}
+	return greet(ctx, nc, o, also, func() error { return o.checkSigner(nc, address) })
 }
 
 // Greet begins to use a connection to a broker that is there already. It closes it
 // if it fails.
 func Greet(ctx context.Context, nc net.Conn, o Options) (*Conn, error) {
-	return greet(ctx, nc, o, nil)
+	return greet(ctx, nc, o, nil, nil)
 }
 
-func greet(ctx context.Context, nc net.Conn, o Options, also []*request) (*Conn, error) {
+// greet says hello and then has the server checked, before it is told or asked
+// anything that matters: only by then has the process that serves used its end of
+// the connection, whoever made the socket.
+func greet(ctx context.Context, nc net.Conn, o Options, also []*request, check func() error) (*Conn, error) {
 	c := newConn(nc, o)
-	if err := c.hello(ctx, also); err != nil {
+	err := c.hello(ctx, also)
+	if err == nil && check != nil {
+		err = check()
+	}
+	if err != nil {
 		_ = c.Close() // why it was no use is the answer
 		return nil, store.At(known(err), "connect", "broker", store.Key{})
 	}
@@ -118,6 +134,48 @@ func checkServer(nc net.Conn, address string) error {
 	}
 	if uid != os.Getuid() {
 		return refused("another user's program serves "+address, "use a socket in a directory of your own", nil)
+	}
+	return nil
+}
+
+// signed is the kind of the store whose secrets the system gives only to programs
+// of the family's team.
+const signed = "keychain"
+
+// Signer returns whose signature both ends of a connection to a broker have to
+// carry for a store of this kind, or nothing. Of other stores any program of the
+// user could take what is in them without a broker.
+func Signer(kind, team string) string {
+	if kind == signed {
+		return team
+	}
+	return ""
+}
+
+// checkSigner refuses a server that the team has not signed, where that can be
+// proven.
+func (o Options) checkSigner(nc net.Conn, address string) error {
+	find := o.Peers
+	if find == nil && peer.Signatures {
+		find = peer.Of
+	}
+	if o.Team == "" || find == nil {
+		return nil
+	}
+	p, err := find(nc)
+	if err != nil {
+		return refused("nobody can tell which program serves "+address, "", err)
+	}
+	id, err := p.Identity(), errors.Join(p.Prove(), p.Close())
+	switch {
+	case err != nil:
+		return refused("the program that serves "+address+" is another one by now", "connect again", err)
+	case id.Team != o.Team:
+		why := "team " + id.Team + " has"
+		if id.Team == "" {
+			why = id.Unproven
+		}
+		return refused("the program that serves "+address+" is not signed by team "+o.Team+": "+why, "end it, and start the family's own broker", nil)
 	}
 	return nil
 }

@@ -21,6 +21,9 @@ type Identity struct {
 	// Team and Identifier are from the code's signature, where the platform has
 	// checked it.
 	Team, Identifier string
+	// Unproven says why they are empty, where the platform would have checked a
+	// signature.
+	Unproven string
 	// Inherited: whoever started this program gave it the connection.
 	Inherited bool
 }
@@ -45,12 +48,15 @@ func key(n int) string {
 // Peer is an identified end of a connection. Close it with the connection.
 type Peer interface {
 	Identity() Identity
-	// Check looks again and fails unless the same process with the same program is
-	// still there.
+	// Check looks again and fails unless the same process is still there, and where
+	// Proves is true, with the same program.
 	Check() error
-	// Proves reports whether the platform asks for the exchange of a nonce between
-	// two checks, because who is there can change under an open connection.
+	// Proves reports whether the platform asks for the exchange of a nonce, because
+	// who is there can change under an open connection. If so, Prove is called after
+	// the nonce has come back, and Check after each message and before it is acted on.
 	Proves() bool
+	// Prove is a Check that also looks at the program's code again.
+	Prove() error
 	Close() error
 }
 
@@ -80,4 +86,5 @@ type inherited struct{ id Identity }
 func (p inherited) Identity() Identity { return p.id }
 func (inherited) Check() error         { return nil }
 func (inherited) Proves() bool         { return false }
+func (inherited) Prove() error         { return nil }
 func (inherited) Close() error         { return nil }

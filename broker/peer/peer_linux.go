@@ -51,6 +51,9 @@ func (p *process) Identity() Identity { return p.id }
 // that a process which became another program is nobody else.
 func (*process) Proves() bool { return false }
 
+// Prove is Check.
+func (p *process) Prove() error { return p.Check() }
+
 func (p *process) Check() error {
 	if p.pidfd >= 0 {
 		fds := []unix.PollFd{{Fd: int32(p.pidfd), Events: unix.POLLIN}}

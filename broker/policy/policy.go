@@ -72,8 +72,7 @@ type Policy struct {
 	Grants []Grant
 }
 
-// Owners is the policy of a broker that nobody gave another one: programs of its
-// own user may do everything.
+// Owners lets programs of the broker's own user do everything.
 func Owners() Policy {
 	return Policy{[]Grant{{Name: "owner", Keys: []string{"*"}, Rights: Rights()}}}
 }
@@ -82,6 +81,16 @@ func Owners() Policy {
 // everything, others nothing.
 func Signed(team string) Policy {
 	return Policy{[]Grant{{Name: "team", Signed: []string{team + "/*"}, Keys: []string{"*"}, Rights: Rights()}}}
+}
+
+// Usual is the policy of a broker that nobody gave another one: where signatures
+// can be proven and the family names its team, programs of the team; else programs
+// of the broker's user.
+func Usual(signatures bool, team string) Policy {
+	if signatures && team != "" {
+		return Signed(team)
+	}
+	return Owners()
 }
 
 // Decision is the answer to one question.

@@ -78,6 +78,23 @@ func TestDefaults(t *testing.T) {
 			t.Errorf("the team's policy is wrong about %s", r)
 		}
 	}
+	signed := Subject{Owner: true, Team: "TEAM1", Identifier: "x"}
+	for _, c := range []struct {
+		signatures    bool
+		team          string
+		owner, signed bool
+	}{{false, "TEAM1", true, true}, {true, "", true, true}, {true, "TEAM1", false, true}, {true, "TEAM2", false, false}} {
+		p := Usual(c.signatures, c.team)
+		if got := p.Decide(owner, Get, "auth", now).Allowed; got != c.owner {
+			t.Errorf("%+v: a program of the user: %v", c, got)
+		}
+		if got := p.Decide(signed, Get, "auth", now).Allowed; got != c.signed {
+			t.Errorf("%+v: one of TEAM1: %v", c, got)
+		}
+		if p.Decide(Subject{Owner: true, Inherited: true}, Get, "auth", now).Allowed != c.owner {
+			t.Errorf("%+v: one that was given the connection has no signature", c)
+		}
+	}
 	if !policy.Any(Subject{Owner: true, Program: "/usr/bin/cli"}, Get, now) || policy.Any(Subject{Owner: true, Program: "/usr/bin/cli"}, Set, now) ||
 		policy.Any(Subject{Owner: true, Program: "/opt/x"}, Delete, now) {
 		t.Error("Any says something else than Decide")

@@ -39,9 +39,10 @@ func TestManyKeysInTheKeyring(t *testing.T) {
 	if err := os.WriteFile(profile, []byte(manyProfile), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"list"}, {"status"}, {"status", "token/7"}, {"get", "token/7"}, {"get", "token/8"}} {
+	for _, args := range [][]string{{"set", "token/7"}, {"list"}, {"status"}, {"status", "token/7"}, {"get", "token/8"}} {
 		cmd := exec.CommandContext(t.Context(), mustFind(t, "kinring"), args...)
 		cmd.Env = append(k.Bus.Environment(), "KINRING_PROFILE="+profile, "KINRING_STORE=secret-service", "KINRING_TIMEOUT=60s")
+		cmd.Stdin = strings.NewReader("sk-test-made-up-too")
 		start := time.Now()
 		out, err := cmd.Output()
 		took := time.Since(start)

@@ -120,7 +120,7 @@ func (a *app) bare() *cobra.Command {
 	flags.StringVar(&a.profile.file, "profile", "", "profile file in TOML (KINRING_PROFILE)")
 	flags.BoolVar(&a.json, "json", false, "print one JSON document, on failure too")
 	flags.BoolVar(&a.noInput, "no-input", false, "never ask a person")
-	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this time (KINRING_TIMEOUT; default 2s, 2m where a person is asked)")
+	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this time (KINRING_TIMEOUT; default 2s, 10s for all keys, 2m where a person is asked)")
 	flags.BoolVar(&a.switchStore, "switch-store", false, "use another store than the one recorded for the family")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err.Error()) })
 	return root
@@ -180,6 +180,13 @@ func (a *app) deadline(ctx context.Context) (context.Context, context.CancelFunc
 		d = kinring.DefaultBudget
 	}
 	return context.WithTimeout(ctx, d)
+}
+
+// forAll gives a verb that goes through all keys the time for it.
+func (a *app) forAll() {
+	if a.timeout == 0 && !a.mayAsk() {
+		a.timeout = kinring.FamilyBudget
+	}
 }
 
 // mayAsk reports whether a person is there and may be asked.

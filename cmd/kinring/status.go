@@ -93,6 +93,9 @@ func (a *app) statusCommand() *cobra.Command {
 		Args:              keys.optional,
 		ValidArgsFunction: a.completeKey,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 && keys.service == "" {
+				a.forAll()
+			}
 			return a.with(cmd.Context(), func(ctx context.Context, ring *kinring.Ring) error {
 				return a.status(ctx, ring, &keys, args, exitCode)
 			})

@@ -27,7 +27,7 @@ func (a *app) unit(f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	files, next, err := unitFiles(p.Name, path, a.serviceCommand(f))
+	files, next, err := unitFiles(runtime.GOOS, p.Name, path, a.serviceCommand(f), f.idleExit > 0)
 	if err != nil {
 		return err
 	}
@@ -35,6 +35,9 @@ func (a *app) unit(f serveFlags) error {
 		if f.printUnit {
 			fmt.Fprintf(a.out, "# %s\n%s\n", u.path, u.text)
 			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil { // launchd makes no directories
+			return &kinring.Error{Class: kinring.ErrDenied, Op: "serve", Store: path, Err: err, Remedy: "name a socket in a directory of your own"}
 		}
 		if err := writeUnit(u); err != nil {
 			return err
@@ -80,14 +83,16 @@ func (a *app) serviceCommand(f serveFlags) []string {
 	return line
 }
 
-func unitFiles(family, socket string, command []string) ([]unitFile, string, error) {
+// unitFiles are a platform's; idle says that the broker ends when nobody uses it,
+// and has to be started again by whoever connects.
+func unitFiles(platform, family, socket string, command []string, idle bool) ([]unitFile, string, error) {
 	home, err := os.UserHomeDir()
 	if err != nil {
 		return nil, "", &kinring.Error{Class: kinring.ErrInvalid, Op: "serve", Detail: "the home directory is not known", Err: err, Remedy: "set HOME"}
 	}
-	switch runtime.GOOS {
+	switch platform {
 	case "darwin":
-		u := launchAgent(home, family, socket, command)
+		u := launchAgent(home, family, socket, command, idle)
 		return []unitFile{u}, "launchctl bootstrap gui/$(id -u) " + u.path, nil
 	case "linux":
 		files := systemdUnits(home, family, socket, command)
@@ -147,14 +152,19 @@ func systemdCommand(command []string) string {
 }
 
 // launchAgent is an agent, never a daemon: the data-protection keychain is a
-// user's (launchd.plist(5)).
-func launchAgent(home, family, socket string, command []string) unitFile {
+// user's (launchd.plist(5)). With idle launchd makes the socket, and starts the
+// broker again for who connects.
+func launchAgent(home, family, socket string, command []string, idle bool) unitFile {
 	label := "com.kinring.broker." + family
 	var arguments strings.Builder
 	for _, part := range append(command, "--socket", socket) {
 		arguments.WriteString("\t\t<string>")
 		_ = xml.EscapeText(&arguments, []byte(part)) // a builder takes everything
 		arguments.WriteString("</string>\n")
+	}
+	sockets := ""
+	if idle {
+		sockets = launchSocket(socket)
 	}
 	return unitFile{filepath.Join(home, "Library", "LaunchAgents", label+".plist"), fmt.Sprintf(`<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
@@ -172,7 +182,7 @@ func launchAgent(home, family, socket string, command []string) unitFile {
 		<key>SuccessfulExit</key>
 		<false/>
 	</dict>
-	<key>LimitLoadToSessionType</key>
+%s	<key>LimitLoadToSessionType</key>
 	<string>Aqua</string>
 	<key>ProcessType</key>
 	<string>Background</string>
@@ -185,7 +195,27 @@ func launchAgent(home, family, socket string, command []string) unitFile {
 	</dict>
 </dict>
 </plist>
-`, label, arguments.String())}
+`, label, arguments.String(), sockets)}
+}
+
+// launchSocket is the socket that the broker asks launchd for by this name; its
+// mode is 0600.
+func launchSocket(path string) string {
+	var escaped strings.Builder
+	_ = xml.EscapeText(&escaped, []byte(path)) // a builder takes everything
+	return fmt.Sprintf(`	<key>Sockets</key>
+	<dict>
+		<key>broker</key>
+		<dict>
+			<key>SockFamily</key>
+			<string>Unix</string>
+			<key>SockPathName</key>
+			<string>%s</string>
+			<key>SockPathMode</key>
+			<integer>384</integer>
+		</dict>
+	</dict>
+`, &escaped)
 }
 
 // writeUnit writes a file that is not there. One that is there with other words is

@@ -36,6 +36,7 @@ var mutants = []mutant{
 	{"get.go", "return Reading{}, cause\n\t}\n\tif err == nil {\n\t\te.notify(NoticeUnverified", "return Reading{}, err\n\t}\n\tif err == nil {\n\t\te.notify(NoticeUnverified", ""},
 	{"get.go", "over.Record.Generation+1, sources)}", "over.Record.Generation, sources)}", "TestGenerationsRiseWithWhatIsTakenOver"},
 	{"legacy.go", "\t\tif s.err != nil {\n\t\t\treturn s, seen, s.err\n\t\t}\n", "\t\tif s.err != nil {\n\t\t\tcontinue\n\t\t}\n", ""},
+	{"legacy.go", "if s.passed != nil && errors.Is(err, store.ErrNotFound) {", "if false {", "TestI4PassedOverSource"},
 	{"legacy.go", "case then.Pending != a.Fingerprint || then.Pending == then.Fingerprint:", "case false:", ""},
 	{"legacy.go", "a.Kind = store.AbsentThere", "a.Kind = store.Unknown", ""},
 	{"look.go", "case then.Kind == store.Held && ours == then.Fingerprint:", "case then.Kind == store.Held:", ""},

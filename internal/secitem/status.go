@@ -43,8 +43,11 @@ const (
 	ErrUpgradePending        Status = -34019
 	ErrRestrictedAPI         Status = -34020
 
+	ErrCodeRequirement   Status = -67050
+	ErrCodeSignature     Status = -67061
 	ErrCodeUnsigned      Status = -67062
 	ErrCodeNoSuchCode    Status = -67065
+	ErrCodeInvalidAttrs  Status = -67066
 	ErrCodeInvalidObject Status = -67071
 )
 
@@ -80,6 +83,9 @@ var known = map[Status]struct{ name, text string }{
 	ErrMissingEntitlement:    {"errSecMissingEntitlement", "this program is not entitled to the access group"},
 	ErrUpgradePending:        {"errSecUpgradePending", "the keychain waits for an upgrade"},
 	ErrRestrictedAPI:         {"errSecRestrictedAPI", "the system keeps that to itself"},
+	ErrCodeRequirement:       {"errSecCSReqFailed", "the program is not the one that is required"},
+	ErrCodeSignature:         {"errSecCSSignatureFailed", "the program is not what was signed"},
+	ErrCodeInvalidAttrs:      {"errSecCSInvalidAttributeValues", "a program cannot be named like that"},
 	ErrCodeUnsigned:          {"errSecCSUnsigned", "the program is not signed"},
 	ErrCodeNoSuchCode:        {"errSecCSNoSuchCode", "no such program"},
 	ErrCodeInvalidObject:     {"errSecCSInvalidObjectRef", "not a code object"},

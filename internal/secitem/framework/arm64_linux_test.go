@@ -19,7 +19,7 @@ const (
 )
 
 // onArm64 are the tests that start no other program.
-const onArm64 = "^(TestSuite|TestStatuses|TestLocked|TestWrongAnswers|TestWrongQueries|TestTimes|TestEntitlement|TestIdentity|TestSession|TestNewerSystem|TestRoundTrips|TestFaultAtEachCall|TestLeaksAreCounted|TestSame|FuzzAnswers|FuzzQueries|FuzzSame)$"
+const onArm64 = "^(TestSuite|TestStatuses|TestLocked|TestWrongAnswers|TestWrongQueries|TestTimes|TestEntitlement|TestIdentity|TestGuest|TestGuestFaults|TestActivatedSockets|TestSession|TestNewerSystem|TestRoundTrips|TestFaultAtEachCall|TestLeaksAreCounted|TestSame|FuzzAnswers|FuzzQueries|FuzzSame)$"
 
 // TestArm64 builds these tests and the double for arm64 and runs them in an
 // emulator of that processor.

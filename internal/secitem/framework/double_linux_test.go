@@ -40,6 +40,8 @@ type double struct {
 	unsigned    func(on int32)
 	kernel      func(status uint32, fails int32)
 	sessionIs   func(session, keychain uint32, none int32)
+	guestIs     func(token, requirement ref)
+	socketsAre  func(status, fd int32)
 	// Of CoreFoundation, for making what a test needs.
 	retain      func(v ref) ref
 	arrayCreate func(allocator ref, capacity index, callBacks uintptr) ref
@@ -69,7 +71,7 @@ func TestMain(m *testing.M) {
 // Sources of the two doubles.
 var (
 	coreSources     = []string{"cf.c", "text.c"}
-	securitySources = []string{"sec.c", "self.c"}
+	securitySources = []string{"sec.c", "self.c", "guest.c"}
 )
 
 // compile makes a shared library of the C sources of a double.
@@ -153,7 +155,7 @@ func (d *double) controls(from libraries) error {
 	for symbol, to := range map[string]any{
 		"SecDoubleReset": &d.reset, "SecDoubleEntitle": &d.entitle, "SecDoubleStatus": &d.statusAt, "SecDoubleAnswer": &d.answer,
 		"SecDoubleInformation": &d.information, "SecDoubleLock": &d.lock, "SecDoubleUnsigned": &d.unsigned, "SecDoubleKernel": &d.kernel,
-		"SecDoubleSession": &d.sessionIs,
+		"SecDoubleSession": &d.sessionIs, "SecDoubleGuest": &d.guestIs, "SecDoubleSockets": &d.socketsAre,
 	} {
 		purego.RegisterLibFunc(to, sec, symbol)
 	}

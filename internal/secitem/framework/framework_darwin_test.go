@@ -75,3 +75,18 @@ func TestSelfOnMac(t *testing.T) {
 		t.Errorf("switched off, it is %v, %v", off, err)
 	}
 }
+
+// TestGuestOnMac: a token of nobody names no program, and launchd made no sockets
+// for a test.
+func TestGuestOnMac(t *testing.T) {
+	f := onMac(t)
+	if _, err := f.Guest(secitem.AuditToken{}); err == nil {
+		t.Error("a token of nobody names a program")
+	}
+	if err := f.Meets(secitem.AuditToken{}, "anchor apple"); err == nil {
+		t.Error("a token of nobody names one of Apple's programs")
+	}
+	if fds, err := f.ActivatedSockets("broker"); len(fds) != 0 || err == nil {
+		t.Errorf("sockets: %v, %v", fds, err)
+	}
+}

@@ -21,6 +21,7 @@ type textRange struct{ location, length index }
 const (
 	numberSInt64     index  = 4          // CFNumber.h: kCFNumberSInt64Type
 	signingInfo      uint32 = 1 << 1     // SecCode.h: kSecCSSigningInformation
+	requirementInfo  uint32 = 1 << 2     // SecCode.h: kSecCSRequirementInformation; without it no entitlements
 	dynamicInfo      uint32 = 1 << 3     // SecCode.h: kSecCSDynamicInformation
 	callerSession    uint32 = ^uint32(0) // AuthSession.h: callerSecuritySession, (SecuritySessionId)-1
 	graphicAccess    uint32 = 0x10       // AuthSession.h: sessionHasGraphicAccess
@@ -69,6 +70,9 @@ type functions struct {
 	entitlement  func(task, name ref, err *ref) ref                                // SecTask.h: SecTaskCopyValueForEntitlement
 	codeSelf     func(flags uint32, code *ref) int32                               // SecCode.h
 	codeInfo     func(code ref, flags uint32, information *ref) int32              // SecCode.h: SecCodeCopySigningInformation
+	codeGuest    func(host, attributes ref, flags uint32, guest *ref) int32        // SecCode.h: SecCodeCopyGuestWithAttributes
+	codeValid    func(code ref, flags uint32, requirement ref) int32               // SecCode.h: SecCodeCheckValidity
+	requirement  func(text ref, flags uint32, requirement *ref) int32              // SecRequirement.h: SecRequirementCreateWithString
 	session      func(session uint32, id, attributes *uint32) int32                // AuthSession.h: OSStatus SessionGetInfo(SecuritySessionId, SecuritySessionId *, SessionAttributeBits *)
 	setAsking    func(allowed uint8) int32                                         // SecKeychain.h: SecKeychainSetUserInteractionAllowed
 	asking       func(allowed *uint8) int32                                        // SecKeychain.h: SecKeychainGetUserInteractionAllowed
@@ -76,6 +80,8 @@ type functions struct {
 	keychainIs   func(keychain ref, status *uint32) int32                          // SecKeychain.h: SecKeychainGetStatus
 	keychainPath func(keychain ref, length *uint32, path *byte) int32              // SecKeychain.h: SecKeychainGetPath
 	csops        func(pid int32, operation uint32, to *uint32, size uintptr) int32 // sys/codesign.h: int csops(pid_t, unsigned int, void *, size_t)
+	activate     func(name *byte, sockets **int32, count *uintptr) int32           // launch.h: int launch_activate_socket(const char *, int **, size_t *)
+	free         func(v unsafe.Pointer)                                            // stdlib.h
 }
 
 // library says where a symbol is.
@@ -134,6 +140,9 @@ func (f *functions) prototypes() []prototype {
 		{security, "SecTaskCopyValueForEntitlement", &f.entitlement, false},
 		{security, "SecCodeCopySelf", &f.codeSelf, false},
 		{security, "SecCodeCopySigningInformation", &f.codeInfo, false},
+		{security, "SecCodeCopyGuestWithAttributes", &f.codeGuest, false},
+		{security, "SecCodeCheckValidity", &f.codeValid, false},
+		{security, "SecRequirementCreateWithString", &f.requirement, false},
 		{security, "SessionGetInfo", &f.session, true},
 		{security, "SecKeychainSetUserInteractionAllowed", &f.setAsking, true},
 		{security, "SecKeychainGetUserInteractionAllowed", &f.asking, true},
@@ -141,6 +150,8 @@ func (f *functions) prototypes() []prototype {
 		{security, "SecKeychainGetStatus", &f.keychainIs, true},
 		{security, "SecKeychainGetPath", &f.keychainPath, true},
 		{system, "csops", &f.csops, true},
+		{system, "launch_activate_socket", &f.activate, true},
+		{system, "free", &f.free, true},
 	}
 }
 
@@ -161,5 +172,6 @@ var constantSymbols = map[string]string{
 	"m_Limit":   "kSecMatchLimit", "m_LimitOne": "kSecMatchLimitOne", "m_LimitAll": "kSecMatchLimitAll",
 	"r_Attributes": "kSecReturnAttributes", "r_Data": "kSecReturnData", "r_Ref": "kSecReturnRef", "v_Data": "kSecValueData",
 	"identifier": "kSecCodeInfoIdentifier", "teamid": "kSecCodeInfoTeamIdentifier", "unique": "kSecCodeInfoUnique",
-	"flags": "kSecCodeInfoFlags", "status": "kSecCodeInfoStatus",
+	"flags": "kSecCodeInfoFlags", "status": "kSecCodeInfoStatus", "entitlements-dict": "kSecCodeInfoEntitlementsDict",
+	"audit": "kSecGuestAttributeAudit",
 }

@@ -55,43 +55,32 @@ func (f *Framework) noEntitlement(failure ref) error {
 func (f *Framework) Identity() (secitem.Identity, error) {
 	p := f.pool()
 	defer p.release()
-	var code, info ref
-	err := status(f.f.codeSelf(0, &code))
-	if code != 0 {
-		p.owned = append(p.owned, code)
-	}
-	if err != nil {
+	var code ref
+	if err := p.copied(f.f.codeSelf(0, &code), code); err != nil {
 		return secitem.Identity{}, err
 	}
-	err = status(f.f.codeInfo(code, signingInfo|dynamicInfo, &info))
-	if info != 0 {
-		p.owned = append(p.owned, info)
-	}
-	switch {
-	case err == secitem.ErrCodeUnsigned:
+	facts, err := p.signature(code, signingInfo|dynamicInfo, 0)
+	if err == secitem.ErrCodeUnsigned {
 		return secitem.Identity{}, nil
-	case err != nil:
-		return secitem.Identity{}, err
-	case f.kind(info) != dictKind:
-		return secitem.Identity{}, &secitem.TypeError{Call: "SecCodeCopySigningInformation", Got: f.typeName(info)}
 	}
-	facts, err := f.entries(info, 0)
 	if err != nil {
 		return secitem.Identity{}, err
 	}
-	return f.identity(facts), nil
+	id := fromSignature(facts)
+	var fromKernel uint32
+	if f.f.csops != nil && f.f.csops(int32(os.Getpid()), codeStatus, &fromKernel, unsafe.Sizeof(fromKernel)) == 0 {
+		id.Status = fromKernel
+	}
+	return id, nil
 }
 
-func (f *Framework) identity(facts map[string]any) (id secitem.Identity) {
+// fromSignature leaves out what is not of the documented type.
+func fromSignature(facts map[string]any) (id secitem.Identity) {
 	id.Identifier, _ = facts["identifier"].(string)
 	id.Team, _ = facts["teamid"].(string)
 	id.CDHash, _ = facts["unique"].([]byte)
 	id.Flags = number(facts["flags"])
 	id.Status = number(facts["status"])
-	var fromKernel uint32
-	if f.f.csops != nil && f.f.csops(int32(os.Getpid()), codeStatus, &fromKernel, unsafe.Sizeof(fromKernel)) == 0 {
-		id.Status = fromKernel
-	}
 	return id
 }
 

@@ -65,6 +65,7 @@ void SecDoubleReset(void) {
 	replace(&answer, NULL);
 	forced_in = locked = 0;
 	self_reset();
+	guest_reset();
 }
 void SecDoubleEntitle(CFStringRef name, CFTypeRef value) { ENTER; CFDictionarySetValue(entitlements, name, value); }
 /* The nth call of a SecItem function or of SecTaskCopyValueForEntitlement from

@@ -18,7 +18,11 @@ enum {
 	errSecNoSuchClass = -25306,
 	errSecNoDefaultKeychain = -25307,
 	errSecMissingEntitlement = -34018,
+	errSecCSReqFailed = -67050,
 	errSecCSUnsigned = -67062,
+	errSecCSNoSuchCode = -67065,
+	errSecCSInvalidAttributeValues = -67066,
+	errSecCSReqInvalid = -67052,
 };
 
 /* Constants: symbol, content, and what a value of that key may be. */
@@ -37,7 +41,8 @@ enum kind { NOTHING, TEXT, BYTES, FLAG, WHEN, CLASS, ACCESSIBLE, SYNC, LIMIT, RE
 	X(kSecMatchLimitAll, "m_LimitAll", NOTHING) X(kSecReturnAttributes, "r_Attributes", RETURN) X(kSecReturnData, "r_Data", RETURN) \
 	X(kSecReturnRef, "r_Ref", RETURN) X(kSecValueData, "v_Data", VALUE) X(kSecCodeInfoIdentifier, "identifier", NOTHING) \
 	X(kSecCodeInfoTeamIdentifier, "teamid", NOTHING) X(kSecCodeInfoUnique, "unique", NOTHING) X(kSecCodeInfoFlags, "flags", NOTHING) \
-	X(kSecCodeInfoStatus, "status", NOTHING)
+	X(kSecCodeInfoStatus, "status", NOTHING) X(kSecCodeInfoEntitlementsDict, "entitlements-dict", NOTHING) \
+	X(kSecGuestAttributeAudit, "audit", NOTHING)
 #define DECLARE(symbol, content, kind) extern CFStringRef symbol;
 CONSTANTS(DECLARE)
 
@@ -56,6 +61,10 @@ void leave(int *unused);
 int force(OSStatus *status);
 /* self_reset forgets what a test set of the calling program and its session. */
 void self_reset(void);
+/* guest_reset forgets what a test set of another running program. */
+void guest_reset(void);
+/* is_guest says whether a reference is the other program's code. */
+int is_guest(CFTypeRef code);
 extern CFMutableDictionaryRef entitlements;
 #pragma GCC visibility pop
 

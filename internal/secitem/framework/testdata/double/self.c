@@ -45,7 +45,7 @@ OSStatus SecCodeCopySigningInformation(CFTypeRef code, uint32_t flags, CFDiction
 	int64_t runtime = 0x10000, status = 0x1;
 	if (is_unsigned)
 		return errSecCSUnsigned;
-	if (flags != (1 << 1 | 1 << 3) || !is_a(code, CFStringGetTypeID()))
+	if (flags != (is_guest(code) ? 1 << 1 | 1 << 2 | 1 << 3 : 1 << 1 | 1 << 3) || !is_a(code, CFStringGetTypeID()))
 		return errSecParam;
 	if (information != NULL) {
 		*out = information == kCFNull ? NULL : CFRetain(information);
