@@ -83,7 +83,7 @@ func TestUnlockByPassphrase(t *testing.T) {
 }
 
 // awaitFile waits until a program that runs in the background has made a file.
-func awaitFile(t *testing.T, path string) {
+func awaitFile(t testing.TB, path string) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
