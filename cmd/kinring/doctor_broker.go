@@ -13,16 +13,14 @@ import (
 )
 
 // examineBroker says whether the family's broker is there, and what it lets this
-// program do. It starts none.
+// program do. It starts none, unless KINRING_SOCK names a command, as every
+// use of the family does then.
 func (a *app) examineBroker(ctx context.Context) []finding {
 	p := a.familyProfile()
 	if p.Name == "" || runtime.GOOS == "windows" { // there are no brokers on Windows yet
 		return nil
 	}
 	named := os.Getenv(client.Variable)
-	if strings.HasPrefix(named, "exec:") {
-		return []finding{{Subject: "broker", State: "unused", Detail: client.Variable + " names a command, which is not started to look at it"}}
-	}
 	address := cmp.Or(named, client.DefaultSocket(p.Name, os.Getenv))
 	c, err := client.Dial(ctx, address, client.Options{Family: p.Name, Name: "kinring doctor"})
 	if err == nil {
