@@ -118,12 +118,12 @@ func (r *Ring) Forget(ctx context.Context) (int, error) {
 	return engine.Forget(ctx)
 }
 
-// orAll returns the keys, or all that List names if there are none.
+// orAll returns the keys, or all that there are if there are none.
 func (r *Ring) orAll(ctx context.Context, keys []store.Key) ([]store.Key, error) {
 	if len(keys) > 0 {
 		return keys, nil
 	}
-	l, err := r.engine.List(ctx)
+	l, err := r.engine.Names(ctx)
 	for _, k := range l.Keys {
 		keys = append(keys, k.Key)
 	}

@@ -143,9 +143,9 @@ type Listing struct {
 // List names the family's keys without reading a value. If a store could not be
 // listed the error is ErrPartial and the listing holds what the others named.
 func (r *Ring) List(ctx context.Context) (Listing, error) {
-	ctx, cancel := r.budgeted(ctx)
+	ctx, cancel := r.forAll(ctx)
 	defer cancel()
-	l, err := r.list(ctx)
+	l, err := r.list(ctx, (*coexist.Engine).List)
 	out := Listing{Incomplete: l.Incomplete}
 	for _, k := range l.Keys {
 		out.Keys = append(out.Keys, ListedKey{r.family.KeyName(k.Key), k})
@@ -201,7 +201,11 @@ type StoreStatus struct {
 
 // StatusOf is Status for keys that are given by service and account.
 func (r *Ring) StatusOf(ctx context.Context, keys ...store.Key) (Status, error) {
-	ctx, cancel := r.budgeted(silently(ctx))
+	limit := r.budgeted
+	if len(keys) == 0 {
+		limit = r.forAll
+	}
+	ctx, cancel := limit(silently(ctx))
 	defer cancel()
 	st := Status{Family: r.family.Name, Policy: r.policy, Store: r.storeStatus(ctx)}
 	keys, err := r.statusKeys(ctx, keys)
@@ -228,7 +232,7 @@ func (r *Ring) statusKeys(ctx context.Context, keys []store.Key) ([]store.Key, e
 	if s, _ := r.standing(ctx); s == nil || len(keys) > 0 {
 		return keys, nil
 	}
-	l, err := r.list(ctx)
+	l, err := r.list(ctx, (*coexist.Engine).Names)
 	if errors.Is(err, ErrPartial) {
 		err = nil
 	}

@@ -10,6 +10,14 @@ import (
 // DefaultBudget is how long an operation may take where nobody is asked.
 const DefaultBudget = 2 * time.Second
 
+// FamilyBudget is how long List, and Status of all keys, may take where nobody is
+// asked: some stores are asked once for each key.
+const FamilyBudget = allKeys * DefaultBudget
+
+// allKeys is how much longer than other operations those may take that go through
+// all keys.
+const allKeys = 5
+
 // AskingBudget is how long an operation may take where a person may be asked:
 // people are slow.
 const AskingBudget = 2 * time.Minute
@@ -46,7 +54,8 @@ func WithStore(d store.Driver) Option { return func(s *settings) { s.driver = d 
 func WithStoreKind(kind string) Option { return func(s *settings) { s.kind = kind } }
 
 // WithBudget limits how long an operation may take whose context has no
-// deadline. The default is DefaultBudget; 0 means no limit.
+// deadline; List, and Status of all keys, may take five times as long. The
+// default is DefaultBudget; 0 means no limit.
 func WithBudget(d time.Duration) Option { return func(s *settings) { s.budget = d } }
 
 // WithAskingBudget is WithBudget for operations in which a store may ask a

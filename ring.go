@@ -188,6 +188,14 @@ func (r *Ring) bounded(ctx context.Context, budget time.Duration) (context.Conte
 	return context.WithTimeout(ctx, budget)
 }
 
+// forAll is budgeted for operations that go through all keys.
+func (r *Ring) forAll(ctx context.Context) (context.Context, context.CancelFunc) {
+	if i, _ := store.InteractionOf(r.told(ctx)); i != Never && r.mayPrompt() {
+		return r.budgeted(ctx)
+	}
+	return r.bounded(ctx, allKeys*r.budget)
+}
+
 // Family returns the family's profile with its variables resolved: it turns
 // names into keys and back.
 func (r *Ring) Family() *profile.Family { return r.family }

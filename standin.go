@@ -118,17 +118,17 @@ func (r *Ring) get(ctx context.Context, key store.Key) (coexist.Reading, error) 
 }
 
 // list names keys. While a development store stands in, it is what that has and
-// what older builds have.
-func (r *Ring) list(ctx context.Context) (coexist.Listing, error) {
+// what older builds have. names is the engine's List or Names.
+func (r *Ring) list(ctx context.Context, names func(*coexist.Engine, context.Context) (coexist.Listing, error)) (coexist.Listing, error) {
 	s, _ := r.standing(ctx)
 	if s == nil {
-		return r.engine.List(ctx)
+		return names(r.engine, ctx)
 	}
-	here, err := s.engine.List(ctx)
+	here, err := names(s.engine, ctx)
 	if err != nil {
 		return here, err
 	}
-	older, err := r.engine.List(ctx)
+	older, err := names(r.engine, ctx)
 	for _, k := range older.Keys {
 		i, found := slices.BinarySearchFunc(here.Keys, k.Key, func(l coexist.Listed, key store.Key) int { return l.Key.Compare(key) })
 		if found {

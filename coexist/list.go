@@ -46,6 +46,11 @@ type Listing struct {
 // listed, the error is ErrPartial and the listing holds what the others named.
 func (e *Engine) List(ctx context.Context) (Listing, error) {
 	e.bulk(ctx)
+	return e.Names(ctx)
+}
+
+// Names is List for what may change nothing: no migration begins with it.
+func (e *Engine) Names(ctx context.Context) (Listing, error) {
 	l := lister{keys: map[store.Key]*Listed{}, marked: map[store.Key]bool{}}
 	l.shared(ctx, e)
 	for _, src := range e.Sources {

@@ -43,7 +43,7 @@ func (e *Engine) Prune(ctx context.Context, dryRun bool, keys ...store.Key) ([]P
 }
 
 func (e *Engine) prune(ctx context.Context, key store.Key, dryRun bool) ([]Pruned, error) {
-	p, err := e.prints(ctx, true)
+	p, err := e.prints(ctx, !dryRun)
 	if err != nil {
 		return nil, err
 	}

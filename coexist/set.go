@@ -112,10 +112,20 @@ func (e *Engine) successor(p *printer, key store.Key, value store.Value, over st
 		// What another program announced may still be on its way there.
 		sources[i].Pending = then[i].Pending
 		if announced(sources[i]) {
-			sources[i].Pending = p.seen(key, src, value)
+			sources[i].Pending = announcement(p.seen(key, src, value), sources[i])
 		}
 	}
 	return store.Item{Value: value, Record: record(p, key, value, over.Record.Generation+1, sources)}, cond
+}
+
+// announcement returns what a record announces for a source that is about to be
+// given a value. One that the source is known to hold needs none: then what was
+// announced before, and may still be on its way, stays on the record.
+func announcement(value store.Fingerprint, then store.Agreement) store.Fingerprint {
+	if then.Pending != "" && then.Kind == store.Held && then.Fingerprint == value {
+		return then.Pending
+	}
+	return value
 }
 
 // repeats reports whether a value is what a source last agreed on. Written over

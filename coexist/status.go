@@ -34,7 +34,10 @@ type KeyStatus struct {
 	// OlderWrote and NewWrote say who wrote since both last agreed; nil means
 	// that it is not known.
 	OlderWrote, NewWrote Answer
-	Remedy               string
+	// Unshared: the profile shares it with nobody. The legacy sources are its
+	// store, and legacy-only is how it is to be.
+	Unshared bool
+	Remedy   string
 }
 
 // Overview is the answer of a Status.
@@ -43,14 +46,13 @@ type Overview struct {
 	Incomplete []Unlisted
 }
 
-// Status compares the stores key by key: the named keys, or all that List
-// names and the known ones. It writes nothing and takes nothing over. It reads
+// Status compares the stores key by key: the named keys, or all that there are. It writes nothing and takes nothing over. It reads
 // values of sources that may ask a person only if interactive is set; what it
 // could not read is unknown, not an error.
 func (e *Engine) Status(ctx context.Context, interactive bool, keys ...store.Key) (Overview, error) {
 	var r Overview
 	if len(keys) == 0 {
-		l, _ := e.List(ctx)
+		l, _ := e.Names(ctx)
 		r.Incomplete = l.Incomplete
 		for _, k := range l.Keys {
 			keys = append(keys, k.Key)
@@ -70,7 +72,7 @@ func (e *Engine) Status(ctx context.Context, interactive bool, keys ...store.Key
 }
 
 func (e *Engine) status(ctx context.Context, interactive bool, key store.Key) KeyStatus {
-	st := KeyStatus{Key: key}
+	st := KeyStatus{Key: key, Unshared: e.Traits(key).LegacyOnly}
 	item, err := e.readShared(ctx, interactive, key)
 	st.Shared, st.SharedErr = sharedState(item, err)
 	st.Generation = item.Record.Generation
@@ -92,7 +94,21 @@ func (e *Engine) status(ctx context.Context, interactive bool, key store.Key) Ke
 		}
 	}
 	st.conclude(append(all, missed(passed, all)...))
+	if st.Verdict == LegacyOnlyHere {
+		st.Remedy = e.copies(st.Unshared)
+	}
 	return st
+}
+
+// copies says what copies a legacy value into the shared store.
+func (e *Engine) copies(unshared bool) string {
+	switch {
+	case unshared:
+		return ""
+	case e.Policy.Backfill == BackfillOff:
+		return "migrate copies it into the shared store"
+	}
+	return "read it once to copy it into the shared store"
 }
 
 func (e *Engine) readShared(ctx context.Context, interactive bool, key store.Key) (store.Item, error) {

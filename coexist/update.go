@@ -300,7 +300,9 @@ func (u *update) unsaved(value store.Value, cause error) error {
 	}
 }
 
-// saveAgain writes a kept result over whatever is there now.
+// saveAgain writes a kept result over whatever is there now. Behind a fence that is
+// done even if the first attempt landed after all: another program's write may be on
+// its way that began before that and still wins against it.
 func (u *update) saveAgain(ctx context.Context, value store.Value) (Reading, error) {
 	var r Reading
 	err := u.do(ctx, "update", u.key, func(ctx context.Context) error {
@@ -309,7 +311,7 @@ func (u *update) saveAgain(ctx context.Context, value store.Value) (Reading, err
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
 			}
-			if err == nil && !isMarker(u.item) && u.item.Value.Equal(value) {
+			if err == nil && !isMarker(u.item) && u.item.Value.Equal(value) && !u.Shared.Info().Capabilities.Fenced {
 				r = shared(u.item) // it had landed after all
 				return nil
 			}

@@ -153,7 +153,6 @@ func heavier(a, b Verdict) Verdict {
 // remedies says what a person can do about a verdict; nothing where there is
 // nothing to do.
 var remedies = map[Verdict]string{
-	LegacyOnlyHere:   "read it once to copy it into the shared store",
 	NewWrote:         "older builds still use the value before; this is what shared-only writes mean",
 	OlderWrote:       "an older build signed in anew; read the key to take its value over where the policy allows it, or set it",
 	Converged:        "nothing is lost: both hold the same value",

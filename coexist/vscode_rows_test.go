@@ -248,6 +248,23 @@ func TestRowM1FirstOperationMigrates(t *testing.T) {
 	}
 }
 
+// TestStatusMigratesNothing: asking how all stands is no first operation.
+func TestStatusMigratesNothing(t *testing.T) {
+	w := newWorld(t, coexist.PresetDualWrite, 1)
+	w.config.Leases = &freeLeases{}
+	w.withOthers(3)
+	st, err := w.process().Status(t.Context(), false)
+	if err != nil || len(st.Keys) != 3 || st.Keys[0].Verdict != coexist.LegacyOnlyHere {
+		t.Errorf("%+v, %v", st.Keys, err)
+	}
+	if n := w.shared.Count(storetest.VerbPut); n != 0 {
+		t.Errorf("it wrote %d times", n)
+	}
+	if _, ran, err := w.process().Migrated(t.Context()); ran || err != nil {
+		t.Errorf("a migration ran: %v", err)
+	}
+}
+
 // TestRowM1WhatComesLater: that there was nothing to migrate is no reason not to
 // look again.
 func TestRowM1WhatComesLater(t *testing.T) {

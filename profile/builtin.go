@@ -31,7 +31,7 @@ func Names() []string {
 // Builtin returns a built-in family.
 func Builtin(name string) (Profile, error) {
 	data, err := families.ReadFile(path.Join("families", name+".toml"))
-	if err != nil || !isName(name) {
+	if err != nil || !nameForm.has(name) {
 		return Profile{}, &store.Error{Class: store.ErrInvalid, Op: "profile",
 			Detail: fmt.Sprintf("the family %q is not built in", name),
 			Remedy: "use one of " + strings.Join(Names(), ", ") + ", or a profile file"}

@@ -24,6 +24,12 @@ const (
 	ownAttributes = "kinring:"
 )
 
+// isAttribute leaves out control characters, which D-Bus would carry and no
+// library uses.
+func isAttribute(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
 // checkReach checks when the older build passes over a source.
 func (l Legacy) checkReach(where string) error {
 	if l.Optional != "" && !isSelector(l.Optional) {

@@ -167,6 +167,19 @@ func splitModes(text string) (name string, modes []string) {
 	return name, strings.Split(list, ",")
 }
 
+var (
+	nameForm = form{first: lower + digits, rest: lower + digits + "-", last: lower + digits, atMost: 64}
+	// Short, because a record of 200 bytes holds each source's name.
+	sourceForm = form{first: lower + digits, rest: lower + digits + "-", atMost: 12}
+	varForm    = form{first: lower, rest: lower + digits + "_"}
+	modeForm   = form{first: lower + digits + "-", rest: lower + digits + "-"}
+	// Apple's team identifiers have ten characters.
+	teamForm = form{first: upper + digits, rest: upper + digits, atLeast: 10, atMost: 10}
+	// No wildcard: a group of one item is a name, and macOS takes a wildcard in a
+	// program's own entitlements literally.
+	groupForm = form{first: upper + lower + digits, rest: upper + lower + digits + "._-"}
+)
+
 // systems are those that a legacy store can be limited to.
 var systems = []string{"darwin", "linux", "windows"}
 
@@ -177,7 +190,7 @@ const maxSources = 3
 
 // Check validates a profile. It is the one validator for both forms.
 func (p Profile) Check() error {
-	if !isName(p.Name) {
+	if !nameForm.has(p.Name) {
 		return invalid("name", fmt.Sprintf("%q is not a family name", p.Name), "use lower-case letters, digits and hyphens, at most 64")
 	}
 	if p.Service == "" {
@@ -193,9 +206,9 @@ func (p Profile) Check() error {
 
 func (p Profile) checkGroup() error {
 	switch {
-	case p.Team != "" && !isTeam(p.Team):
+	case p.Team != "" && !teamForm.has(p.Team):
 		return invalid("team", fmt.Sprintf("%q is not a team identifier", p.Team), "use the ten characters of the signing certificate")
-	case p.Group != "" && !isGroup(p.Group):
+	case p.Group != "" && !groupForm.has(p.Group):
 		return invalid("group", fmt.Sprintf("%q is not the name of an access group", p.Group), "use letters, digits, dots and hyphens; no wildcard")
 	case p.Team != "" && strings.HasPrefix(p.Group, p.Team+"."):
 		return invalid("group", "it begins with the team", "leave the team out of it")
@@ -242,7 +255,7 @@ func (p Profile) checkVars() error {
 	for name, v := range p.Vars {
 		where := "vars." + name
 		switch {
-		case !isVariable(name):
+		case !varForm.has(name):
 			return invalid(where, "it is not a variable name", "use lower-case letters, digits and underscores")
 		case v.Env == "" && v.Default == "" && len(v.Places) == 0:
 			return invalid(where, "it has neither env nor default", "give at least one of them, or places")
@@ -344,7 +357,7 @@ func (p Profile) legacyOn(system string) []Legacy {
 func (p Profile) checkSource(l Legacy) error {
 	where := fmt.Sprintf("legacy %q", l.SourceName())
 	switch {
-	case !isSource(l.SourceName()):
+	case !sourceForm.has(l.SourceName()):
 		return invalid(where, "it is not a source name", "use lower-case letters, digits and hyphens, at most 12, in name")
 	case l.SourceName() == "shared" || l.SourceName() == "marker":
 		return invalid(where, "the name is taken", "give another name")

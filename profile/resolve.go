@@ -188,7 +188,7 @@ func (f *Family) Key(name string) (store.Key, error) {
 
 // matchName returns what the placeholders of an alias stand for in a name.
 func (a aliasPattern) matchName(name string) (map[string]string, bool) {
-	if at, _, ok := nextPlaceholder(a.alias, 0); ok && at == 0 && strings.HasPrefix(name, "%") {
+	if len(a.names.names) > 0 && a.names.literals[0] == "" && strings.HasPrefix(name, "%") {
 		return nil, false
 	}
 	return a.names.match(name)

@@ -11,6 +11,7 @@ import (
 	"github.com/kinring/kinring/internal/secitem"
 	"github.com/kinring/kinring/internal/secitem/desk"
 	"github.com/kinring/kinring/internal/secitem/emulator"
+	"github.com/kinring/kinring/internal/secitem/secitemtest"
 	"github.com/kinring/kinring/store"
 	"github.com/kinring/kinring/store/storetest"
 )
@@ -28,43 +29,13 @@ func entitled(name string) emulator.Program {
 		Entitlements: map[string]any{secitem.EntitlementAccessGroups: []string{group}, secitem.EntitlementTeam: team}}
 }
 
-// gated is a Mac whose keychains a test can hold up.
-type gated struct {
-	secitem.Mac
-	gate sync.RWMutex
-}
-
-func (g *gated) pass() func() {
-	g.gate.RLock()
-	return g.gate.RUnlock
-}
-
-func (g *gated) Add(d secitem.Dict) error {
-	defer g.pass()()
-	return g.Mac.Add(d)
-}
-
-func (g *gated) CopyMatching(d secitem.Dict) ([]secitem.Item, error) {
-	defer g.pass()()
-	return g.Mac.CopyMatching(d)
-}
-
-func (g *gated) Update(d, changes secitem.Dict) error {
-	defer g.pass()()
-	return g.Mac.Update(d, changes)
-}
-
-func (g *gated) Delete(d secitem.Dict) error {
-	defer g.pass()()
-	return g.Mac.Delete(d)
-}
-
 // opened is a store with the emulated Mac behind it.
 type opened struct {
 	store.Store
 	machine *emulator.Mac
 	desk    string // the socket that serves it
-	gate    *gated
+	program secitem.Mac
+	gate    *sync.RWMutex // held up while it is locked
 }
 
 func openOn(t testing.TB, m secitem.Mac) store.Store {
@@ -75,17 +46,6 @@ func openOn(t testing.TB, m secitem.Mac) store.Store {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	return s
-}
-
-// serve lets other processes use the Mac as the program.
-func serve(t testing.TB, m secitem.Mac) string {
-	t.Helper()
-	socket, done, err := desk.Open(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(done)
-	return socket
 }
 
 // deskVariable tells a worker which Mac to use.
@@ -109,18 +69,18 @@ func TestConformance(t *testing.T) {
 	storetest.Run(t, storetest.Target{
 		Open: func(t testing.TB) store.Store {
 			machine := emulator.New()
-			p := &gated{Mac: machine.Run(entitled("app"))}
-			return &opened{openOn(t, p), machine, serve(t, p), p}
+			p, gate := secitemtest.Gate(machine.Run(entitled("app")))
+			return &opened{openOn(t, p), machine, desk.Share(t, p), p, gate}
 		},
 		Reopen: func(t testing.TB, closed store.Store) store.Store {
 			o := closed.(*opened)
-			return &opened{openOn(t, o.gate), o.machine, o.desk, o.gate}
+			return &opened{openOn(t, o.program), o.machine, o.desk, o.program, o.gate}
 		},
 		Spawn: func(t testing.TB, s store.Store, env ...string) *exec.Cmd {
 			return storetest.Reexec(t, append(env, deskVariable+"="+s.(*opened).desk)...)
 		},
 		Hold: func(_ testing.TB, s store.Store) func() {
-			g := &s.(*opened).gate.gate
+			g := s.(*opened).gate
 			g.Lock()
 			return g.Unlock
 		},
@@ -132,7 +92,7 @@ func TestConformance(t *testing.T) {
 			{Name: "not entitled", Class: store.ErrUnavailable, Begin: func(t testing.TB, s store.Store) store.Store {
 				o := s.(*opened)
 				p := mac.New(o.machine.Run(emulator.Program{Name: "stranger"}))
-				return &opened{&keychain{program: p, group: group}, o.machine, o.desk, o.gate}
+				return &opened{&keychain{program: p, group: group}, o.machine, o.desk, o.program, o.gate}
 			}},
 		},
 	})

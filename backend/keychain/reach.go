@@ -8,16 +8,25 @@ import (
 	"github.com/kinring/kinring/internal/mac"
 	"github.com/kinring/kinring/internal/secitem"
 	"github.com/kinring/kinring/store"
-
-	"github.com/kinring/kinring/internal/lazyregexp"
 )
 
-// concrete matches an entitlement that can be a group. macOS takes a wildcard
-// literally, and so it does with a build setting that nobody expanded.
-var concrete = lazyregexp.New(`^[A-Za-z0-9._-]+$`)
+const (
+	teamCharacters  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	groupCharacters = teamCharacters + "abcdefghijklmnopqrstuvwxyz._-"
+)
 
-// teamGroup matches "TEAM.name".
-var teamGroup = lazyregexp.New(`^[A-Z0-9]{10}\.(.+)$`)
+// concrete reports whether an entitlement can be a group. macOS takes a wildcard
+// literally, and so it does with a build setting that nobody expanded.
+func concrete(g string) bool { return g != "" && strings.Trim(g, groupCharacters) == "" }
+
+// nameIn returns the name in "TEAM.name".
+func nameIn(group string) string {
+	team, name, _ := strings.Cut(group, ".")
+	if len(team) != 10 || strings.Trim(team, teamCharacters) != "" {
+		return ""
+	}
+	return name
+}
 
 // groupOf returns the family's access group, if the program is entitled to it.
 // It looks at the program itself and at no keychain.
@@ -27,7 +36,7 @@ func groupOf(self secitem.Self, f store.Family) (string, error) {
 		return "", mac.Failure(err)
 	}
 	claimed := secitem.Strings(claim)
-	held := slices.DeleteFunc(slices.Clone(claimed), func(g string) bool { return !concrete().MatchString(g) || g == secitem.TokenGroup })
+	held := slices.DeleteFunc(slices.Clone(claimed), func(g string) bool { return !concrete(g) || g == secitem.TokenGroup })
 	switch {
 	case f.Group == "" && !f.FirstGroup:
 		return "", &store.Error{Class: store.ErrUnavailable, Reason: store.ErrAbsentByDesign,
@@ -49,10 +58,7 @@ func groupOf(self secitem.Self, f store.Family) (string, error) {
 // ownGroup finds the group of that name among those of the program, whatever the
 // team. Where several teams have one, it is that of the program's own team.
 func ownGroup(self secitem.Self, name string, held, claimed []string) (string, error) {
-	named := slices.DeleteFunc(held, func(g string) bool {
-		m := teamGroup().FindStringSubmatch(g)
-		return m == nil || m[1] != name
-	})
+	named := slices.DeleteFunc(held, func(g string) bool { return nameIn(g) != name })
 	switch len(named) {
 	case 0:
 		return "", notEntitled("an access group TEAM."+name, claimed)
@@ -76,7 +82,7 @@ const signing = "sign it into the group, inside an app with a provisioning profi
 func notEntitled(what string, claimed []string) error {
 	detail := "this program is not entitled to " + what
 	for _, g := range claimed {
-		if !concrete().MatchString(g) {
+		if !concrete(g) {
 			detail += fmt.Sprintf("; it claims %q, which macOS takes literally", g)
 			break
 		}

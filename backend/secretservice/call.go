@@ -145,11 +145,12 @@ func unanswered(ctx context.Context, e effect, err error) error {
 	if e == writes {
 		return unknown(err)
 	}
-	if ended := store.FromContext(ctx); ended != nil {
+	ended := store.FromContext(ctx)
+	if ended != nil && !errors.Is(ended, store.ErrTimedOut) {
 		return ended
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return &store.Error{Class: store.ErrTimedOut, Err: err, Detail: "the keyring does not answer", Remedy: "restart the keyring"}
+	if ended != nil || errors.Is(err, context.DeadlineExceeded) {
+		return &store.Error{Class: store.ErrTimedOut, Err: err, Detail: "the keyring does not answer", Remedy: "give it more time, or restart it"}
 	}
 	return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService, Native: native(err), Err: err,
 		Detail: "the keyring went away", Remedy: "try again"}

@@ -243,7 +243,7 @@ func readDamagedLog(t *testing.T, path string) {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		(&verdict{}).refuse(t, err)
 	}
-	if s.file.reading == accessRead && soundLog(path) && !bareLog(path) {
+	if s.file.reading == accessRead && soundLog(path) && !s.file.bareLog() {
 		t.Error("SQLite gave up on a log that was taken for readable")
 	}
 	mustClose(t, s)
@@ -274,6 +274,7 @@ func TestTampering(t *testing.T) {
 		"removed":                 {"DELETE FROM items WHERE id = :a", store.ErrCorrupt, store.ErrCorrupt},
 		"added":                   {"INSERT INTO items SELECT zeroblob(32), revision, generation, kind, meta, value FROM items WHERE id = :b", nil, store.ErrCorrupt},
 		"state of another vault":  {attach + "UPDATE state SET box = (SELECT box FROM other.state)", nil, store.ErrCorrupt},
+		"a long state":            {"UPDATE state SET box = zeroblob(300)", nil, store.ErrCorrupt},
 		"header of another vault": {attach + "UPDATE header SET (body, mac) = (SELECT body, mac FROM other.header)", store.ErrDenied, store.ErrDenied},
 	}
 	for name, tt := range tests {
@@ -335,11 +336,14 @@ func TestEarlierRowIsNoticed(t *testing.T) {
 	s := openVault(t, path)
 	mustPut(t, s, "a", "earlier")
 	mustClose(t, s)
-	sqlExec(t, path, "CREATE TABLE kept AS SELECT * FROM items")
+	kept := filepath.Join(t.TempDir(), "kept")
+	rewrite(t, kept, nil)
+	attach := fmt.Sprintf("ATTACH '%s' AS other; ", kept)
+	sqlExec(t, path, attach+"CREATE TABLE other.kept AS SELECT * FROM items")
 	s = openVault(t, path)
 	mustPut(t, s, "a", "later")
 	mustClose(t, s)
-	sqlExec(t, path, "INSERT OR REPLACE INTO items SELECT * FROM kept")
+	sqlExec(t, path, attach+"INSERT OR REPLACE INTO items SELECT * FROM other.kept")
 	s = openVault(t, path)
 	_, err := s.List(t.Context(), "")
 	wantClass(t, err, store.ErrCorrupt)

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kinring/kinring/internal/require"
 	"github.com/kinring/kinring/store"
 )
 
@@ -17,8 +16,7 @@ import (
 // what was traced.
 func under(t *testing.T, role, path string, flags ...string) (said []string, trace string) {
 	t.Helper()
-	_, err := exec.LookPath("strace")
-	require.Need(t, "strace", err == nil, "system calls are counted, and made to fail")
+	needStrace(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

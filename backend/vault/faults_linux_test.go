@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kinring/kinring/internal/crashdisk"
 	"github.com/kinring/kinring/store"
 	"github.com/kinring/kinring/store/storetest"
 )
@@ -21,52 +23,62 @@ var faultCalls = map[string][]string{
 	"ftruncate":       {"EIO", "EROFS", "EINTR"},
 }
 
-// putOnce puts a value, says how that ended, and closes the vault.
-func putOnce(path string) error {
-	s, err := Open(background, options(path))
-	if err != nil {
-		return err
-	}
-	_, err = s.Put(background, key("there"), item("new"), store.Any())
-	fmt.Println(outcomeOf(err))
-	_ = s.Close() // the disk may fail here too
-	return nil
-}
-
-// TestEveryCallFails lets each call that changes the vault's files fail once, in
-// each way. Whatever a Put said is true: done, or not done, or unknown. The vault
-// is whole, and goes on.
+// TestEveryCallFails lets each call by which an operation changes the vault's files
+// fail once. Whatever the operation said is true: done, or not done, or unknown. The
+// vault is whole, and goes on. A Put meets every error at every call; the other
+// operations each call with one error in turn, in the long form with every one.
 func TestEveryCallFails(t *testing.T) {
+	needStrace(t)
 	counts := map[string]int{}
-	for call, errnos := range faultCalls {
-		for _, errno := range errnos {
-			for n := 1; failCall(t, call, errno, n, counts); n++ {
-				if testing.Short() && n > 2 {
-					break
-				}
-			}
-		}
+	for _, op := range crashOps {
+		t.Run(op.name, func(t *testing.T) {
+			t.Setenv(workerOperation, op.name)
+			failEach(t, op, counts)
+		})
 	}
-	t.Logf("outcomes of puts on a failing disk: %v", counts)
+	t.Logf("outcomes of operations on a failing disk: %v", counts)
 	if counts["done"] == 0 || counts["outcome-unknown"] == 0 || counts["unavailable"] == 0 {
 		t.Error("that says little")
 	}
 }
 
+func failEach(t *testing.T, op crashOp, counts map[string]int) {
+	start, err := crashdisk.Take(filepath.Dir(crashStart(t, op)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	every := op.name == "put" || long()
+	for call, errnos := range faultCalls {
+		for i, errno := range errnos {
+			for n := 1; n < 3 || !testing.Short(); n++ {
+				if (every || n%len(errnos) == i) && !failCall(t, op, start, call, errno, n, counts) {
+					break
+				}
+			}
+		}
+	}
+}
+
 // failCall lets call number n fail, and reports whether there was such a call.
-func failCall(t *testing.T, call, errno string, n int, counts map[string]int) bool {
+func failCall(t *testing.T, op crashOp, start crashdisk.Image, call, errno string, n int, counts map[string]int) bool {
 	t.Helper()
-	path := withOld(t)
+	dir := inMemory(t)
+	start.Lay(t, dir)
+	path := filepath.Join(dir, "vault.db")
 	flags := ofVault(path, "-e", fmt.Sprintf("inject=%s:error=%s:when=%d", call, errno, n), "-e", "trace="+call)
-	said, trace := under(t, "once", path, flags...)
+	said, trace := under(t, "operate", path, flags...)
 	if !strings.Contains(trace, "INJECTED") {
 		return false
 	}
+	where := fmt.Sprintf("%s %s %d", call, errno, n)
 	if len(said) != 1 {
-		t.Fatalf("%s %s %d: said %v", call, errno, n, said)
+		t.Fatalf("%s: said %v", where, said)
 	}
 	counts[said[0]]++
-	checkOutcome(t, path, said[0], fmt.Sprintf("%s %s %d", call, errno, n))
+	done, unknown := said[0] == "done", said[0] == "outcome-unknown"
+	if wrong := settled(t, op, path, !done, done || unknown); wrong != "" {
+		t.Errorf("%s: said %s, and %s", where, said[0], wrong)
+	}
 	return true
 }
 
@@ -122,6 +134,7 @@ const workerLimit = "KINRING_VAULT_TEST_LIMIT"
 // TestShortWrites cuts writes off at sizes all over the log, also in the middle of
 // a page and of a frame's header.
 func TestShortWrites(t *testing.T) {
+	withoutRaces(t)
 	counts := map[string]int{}
 	stride := 3701
 	switch {
@@ -186,7 +199,6 @@ func bytesOf(call string) int {
 }
 
 func init() {
-	workerRoles["once"] = putOnce
 	workerRoles["short"] = putShort
 	workerRoles["rekey"] = func(path string) error {
 		_, err := rekey(background, options(path), RekeyOptions{}, cheap.cost)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"github.com/kinring/kinring/store"
 )
@@ -31,6 +32,8 @@ type file struct {
 	slots  chan struct{} // one for each read under way
 	idleMu sync.Mutex
 	idle   []*conn
+
+	log atomic.Pointer[os.File] // see bareLog; nil until it is needed
 
 	// turn is held by the one that writes.
 	turn   chan struct{}
@@ -74,7 +77,7 @@ func (f *file) release() error {
 	f.mode.Lock()
 	defer f.mode.Unlock()
 	// The writer goes last: only it can move the log into the file.
-	return errors.Join(f.closeReaders(), f.closeWriter())
+	return errors.Join(f.closeReaders(), f.closeWriter(), f.closeLog())
 }
 
 // read calls f with a connection, again if a lock hindered it, so f must not
@@ -99,7 +102,7 @@ func (f *file) readOnce(ctx context.Context, use func(*conn) error) error {
 		return store.FromContext(ctx)
 	}
 	defer func() { <-f.slots }()
-	if f.reading == accessQuiet && bareLog(f.path) {
+	if f.reading == accessQuiet && f.bareLog() {
 		return errLog
 	}
 	n, err := f.takeReader()

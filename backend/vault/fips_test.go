@@ -99,6 +99,7 @@ func openOnly(o Options) error {
 func init() { workerRoles["fips"] = fipsWork }
 
 func TestWithNothingButFIPS(t *testing.T) {
+	withoutRaces(t)
 	path := newVaultIn(t, t.TempDir(), cheap)
 	if _, err := addKey(t.Context(), options(path), phrase("a phrase"), cheap.cost); err != nil {
 		t.Fatal(err)

@@ -320,6 +320,7 @@ func slotKeys(t *testing.T, keyFile, passphrase string) func(map[string]any, []b
 }
 
 func TestFreshVaultIsAsDocumented(t *testing.T) {
+	withoutRaces(t)
 	for _, cipher := range []string{CipherXChaCha, CipherAESGCM} {
 		t.Run(cipher, func(t *testing.T) { freshIsAsDocumented(t, cipher) })
 	}

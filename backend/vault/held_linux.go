@@ -19,10 +19,11 @@ const (
 	keyType        = "user"
 )
 
-// keyPermissions let processes of the user view, read, search and remove the key
-// in sessions that have no link to the user keyring, and nobody else anything:
-// keyctl_setperm(3), KEY_POS_ALL and KEY_USR_VIEW, READ, WRITE, SEARCH, SETATTR.
-const keyPermissions = 0x3f000000 | 0x002f0000
+// keyPermissions let the user do everything, and nobody else anything:
+// keyctl_setperm(3), KEY_USR_ALL. Whoever possesses the key gets nothing for that:
+// what the user started under another user id, say with sudo -u, still has the
+// user's session, and by way of it possesses what is in the user's keyring.
+const keyPermissions = 0x003f0000
 
 // holdKey leaves a key in the user keyring. It gets its time and permissions
 // before it is linked there, so that a crash leaves no key without an end; one of

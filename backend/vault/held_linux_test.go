@@ -1,7 +1,10 @@
 package vault
 
 import (
+	"fmt"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -10,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kinring/kinring/internal/require"
+	"github.com/kinring/kinring/internal/unprivileged"
 	"github.com/kinring/kinring/store"
 )
 
@@ -55,15 +59,79 @@ func TestHeldKeyEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, err := unix.KeyctlString(unix.KEYCTL_DESCRIBE, id)
-	if err != nil || text != "user;0;0;3f2f0000;"+heldName(h.Vault) && unix.Getuid() == 0 {
+	if err != nil || text != "user;0;0;003f0000;"+heldName(h.Vault) && unix.Getuid() == 0 {
 		t.Errorf("%q, %v", text, err)
 	}
 	if timeout := timeoutOf(t, id); timeout == "perm" || timeout == "" {
 		t.Errorf("the key's time is %q", timeout)
 	}
+	if err := Unlock(t.Context(), options(path), time.Second); err != nil {
+		t.Fatal(err)
+	}
+	for err = nil; err == nil; { // until the kernel has taken it back
+		var s store.Store
+		if s, err = Open(t.Context(), Options{Path: path, Keys: []KeySource{Held()}}); err == nil {
+			mustClose(t, s)
+			<-time.After(20 * time.Millisecond)
+		}
+	}
+	wantClass(t, err, store.ErrLocked)
 	for _, d := range []time.Duration{0, -1, time.Millisecond, MaxUnlock + 1} {
 		wantClass(t, Unlock(t.Context(), options(path), d), store.ErrInvalid)
 	}
+}
+
+// TestHeldKeyIsTheUsersAlone: a process of another user does not get at it, even
+// one that was started from the session of its owner.
+func TestHeldKeyIsTheUsersAlone(t *testing.T) {
+	needKernelKeyring(t)
+	unprivileged.NeedRoot(t, "two users take part")
+	unprivileged.Run(t, func(t *testing.T, dir string) {
+		runtime.LockOSThread() // it has the session, until the test ends
+		if _, err := unix.KeyctlJoinSessionKeyring("kinring test"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := unix.KeyctlInt(unix.KEYCTL_LINK, userKeyring, unix.KEY_SPEC_SESSION_KEYRING, 0, 0); err != nil {
+			t.Fatal(err)
+		}
+		path := filled(t)
+		t.Cleanup(func() { _, _ = Lock(background, path) })
+		if err := Unlock(t.Context(), options(path), time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		_, h, err := openVault(t, path).file.readHeader(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, err := unix.KeyctlSearch(userKeyring, keyType, heldName(h.Vault), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "key"), fmt.Appendln(nil, id, heldName(h.Vault)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}, func(t *testing.T, dir string) {
+		text, err := os.ReadFile(filepath.Join(dir, "key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var id int
+		var name string
+		if _, err := fmt.Sscan(string(text), &id, &name); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := unix.KeyctlBuffer(unix.KEYCTL_READ, id, make([]byte, keySize), 0); err == nil {
+			t.Errorf("another user reads %d bytes of the key", n)
+		}
+		for _, ring := range []int{userKeyring, unix.KEY_SPEC_SESSION_KEYRING, unix.KEY_SPEC_USER_SESSION_KEYRING} {
+			if found, err := unix.KeyctlSearch(ring, keyType, name, 0); err == nil {
+				t.Errorf("another user finds the key as %d", found)
+			}
+		}
+		if _, err := unix.KeyctlInt(unix.KEYCTL_REVOKE, id, 0, 0, 0); err == nil {
+			t.Error("another user takes the key back")
+		}
+	})
 }
 
 // TestHeldKeyOfTheTimeBeforeARekey is taken back by the rekey, and of no use if it

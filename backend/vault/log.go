@@ -23,10 +23,30 @@ var errLog = errors.New("the log cannot be read without the shared memory")
 
 // bareLog reports a log that holds a header and nothing else, as a writer leaves
 // it that is killed between the two. It is asked before every quiet read,
-// because that may happen at any time.
-func bareLog(path string) bool {
-	info, err := os.Lstat(path + companions[0])
+// because that may happen at any time; so the log is kept open for it, which
+// spares the walk along its path. It is called with a slot taken and mode held.
+func (f *file) bareLog() bool {
+	log := f.log.Load()
+	if log == nil {
+		opened, err := os.Open(f.path + companions[0])
+		if err != nil {
+			return false
+		}
+		if log = opened; !f.log.CompareAndSwap(nil, opened) {
+			opened.Close()
+			log = f.log.Load()
+		}
+	}
+	info, err := log.Stat()
 	return err == nil && info.Size() == logHeaderSize
+}
+
+// closeLog is called when nobody reads any more.
+func (f *file) closeLog() error {
+	if log := f.log.Swap(nil); log != nil {
+		return log.Close()
+	}
+	return nil
 }
 
 // soundLog reports whether a log is empty or begins as SQLite's logs do; a power

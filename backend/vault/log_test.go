@@ -52,7 +52,7 @@ func TestKilledBetweenHeaderAndFrames(t *testing.T) {
 		t.Fatal(err)
 	}
 	rewrite(t, path+"-wal", log[:logHeaderSize])
-	if !bareLog(path) {
+	if !reader.file.bareLog() {
 		t.Error("the log is not bare")
 	}
 	wantValue(t, reader, "there", "old")

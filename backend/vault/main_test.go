@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
 
+	"github.com/kinring/kinring/internal/require"
 	"github.com/kinring/kinring/store"
 	"github.com/kinring/kinring/store/storetest"
 )
@@ -32,6 +34,23 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
+}
+
+// withoutRaces skips a test that the race detector would slow down and find
+// nothing in: what it does is done by one goroutine, or by other processes.
+func withoutRaces(t *testing.T) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("it has no races: run without -race")
+	}
+}
+
+// needStrace skips a test where system calls cannot be watched and changed.
+func needStrace(t *testing.T) {
+	t.Helper()
+	withoutRaces(t)
+	_, err := exec.LookPath("strace")
+	require.Need(t, "strace", err == nil, "system calls are counted, made to fail, and processes killed at them")
 }
 
 // sentinel is part of every secret of these tests, so that leaks can be found.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kinring/kinring/internal/allocbound"
 	"github.com/kinring/kinring/store"
 )
 
@@ -267,6 +269,46 @@ func TestHeaderTextRefused(t *testing.T) {
 	} {
 		sqlExec(t, path, "UPDATE header SET body = ?", []byte(text))
 		wantClass(t, openError(t, options(path)), class)
+	}
+}
+
+// TestCraftedFileIsCheapToRefuse: who writes to the file makes nobody compute for
+// minutes or take gigabytes, neither by what its header asks for nor by what
+// SQLite can be made to run.
+func TestCraftedFileIsCheapToRefuse(t *testing.T) {
+	crafted := func(change func(s *slot)) string {
+		h := readHeader(t, twoSlots(t))
+		change(&h.Slots[1])
+		body, err := h.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("UPDATE header SET body = x'%x'", body)
+	}
+	for name, tt := range map[string]struct {
+		change string
+		class  *store.Class
+	}{
+		"Argon2id with 2 GiB":    {crafted(func(s *slot) { s.MemoryKiB = 2 << 20 }), store.ErrUnsupported},
+		"Argon2id for minutes":   {crafted(func(s *slot) { s.Time = 1<<32 - 1 }), store.ErrUnsupported},
+		"PBKDF2 for minutes":     {crafted(func(s *slot) { s.KDF, s.Time, s.MemoryKiB, s.Threads = kdfPBKDF2, 1<<32-1, 0, 0 }), store.ErrUnsupported},
+		"a header of 64 MiB":     {"UPDATE header SET body = zeroblob(67108864)", store.ErrCorrupt},
+		"a MAC of 64 MiB":        {"UPDATE header SET mac = zeroblob(67108864)", store.ErrCorrupt},
+		"a view of a gigabyte":   {"DROP TABLE header; CREATE VIEW header AS SELECT 1 AS one, zeroblob(900000000) AS body, x'' AS mac", store.ErrCorrupt},
+		"a view without an end":  {"DROP TABLE header; CREATE VIEW header AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT 1 AS one, x'' AS body, x'' AS mac FROM n WHERE i < 0", store.ErrCorrupt},
+		"items without an end":   {"DROP TABLE items; CREATE VIEW items AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS id FROM n WHERE i < 0", store.ErrCorrupt},
+		"a trigger":              {"CREATE TRIGGER t AFTER UPDATE ON state BEGIN DELETE FROM items; END", store.ErrCorrupt},
+		"a column that computes": {"DROP TABLE items; CREATE TABLE items (id BLOB PRIMARY KEY, value BLOB AS (zeroblob(900000000)))", store.ErrCorrupt},
+		"one table more":         {"CREATE TABLE more (x)", store.ErrCorrupt},
+		"an index more":          {"CREATE INDEX more ON items (kind)", store.ErrCorrupt},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := twoSlots(t)
+			sqlExec(t, path, tt.change)
+			o := options(path)
+			o.Keys = append(o.Keys, phrase(sentinel))
+			allocbound.Check(t, maxHeader, 1, func() { wantClass(t, openError(t, o), tt.class) })
+		})
 	}
 }
 

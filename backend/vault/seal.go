@@ -13,6 +13,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
+	"sync"
 
 	"github.com/kinring/kinring/store"
 	"golang.org/x/crypto/chacha20poly1305"
@@ -110,6 +112,7 @@ type sealer struct {
 	vaultID                           []byte
 	header, names, rows, fingerprints []byte
 	meta, value, state, kept          cipher.AEAD
+	hashes                            sync.Pool // of HMACs under names
 }
 
 func newSealer(vaultKey, vaultID []byte, suite string) (*sealer, error) {
@@ -135,8 +138,8 @@ func newSealer(vaultKey, vaultID []byte, suite string) (*sealer, error) {
 	return s, nil
 }
 
-// wipe overwrites the keys that it can reach; the ciphers keep theirs until
-// they are collected.
+// wipe overwrites the keys that it can reach; the ciphers and hashes keep theirs
+// until they are collected.
 func (s *sealer) wipe() {
 	for _, key := range [][]byte{s.header, s.names, s.rows, s.fingerprints} {
 		clear(key)
@@ -227,9 +230,18 @@ func randomBytes(n int) []byte {
 	return b
 }
 
-// id returns the address of a key, which tells nothing about its names.
+// id returns the address of a key, which tells nothing about its names. Every
+// call begins with it, so the keyed hash is used again.
 func (s *sealer) id(key store.Key) []byte {
-	return mac(s.names, tuple([]byte(key.Service), []byte(key.Account)))
+	h, ok := s.hashes.Get().(hash.Hash)
+	if !ok {
+		h = hmac.New(sha256.New, s.names)
+	}
+	h.Reset()
+	h.Write(tuple([]byte(key.Service), []byte(key.Account)))
+	id := h.Sum(nil)
+	s.hashes.Put(h)
+	return id
 }
 
 // row is one item as the table holds it.

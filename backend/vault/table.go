@@ -2,8 +2,10 @@ package vault
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/kinring/kinring/store"
 )
@@ -73,12 +75,12 @@ func (n *conn) delete(id []byte) error { return n.Exec("DELETE FROM items WHERE 
 // census returns the sealed census.
 func (n *conn) census() ([]byte, error) {
 	var box []byte
-	err := n.Query("SELECT box FROM state WHERE one = 1", nil, func(c columns) (err error) {
+	err := n.Query("SELECT box FROM state WHERE one = 1 AND length(box) <= ?", []any{int64(maxBox)}, func(c columns) (err error) {
 		box, err = c.Blob(0)
 		return err
 	})
 	if err == nil && box == nil {
-		err = corruptCensus(errors.New("it is missing"))
+		err = corruptCensus(errors.New("it is missing, or too large"))
 	}
 	return box, err
 }
@@ -132,16 +134,37 @@ func (n *conn) header() (stored, error) {
 	if err := checkFormat(int(s.version)); err != nil {
 		return s, err
 	}
-	err = n.Query("SELECT body, mac FROM header WHERE one = 1", nil, func(c columns) (err error) {
+	if err := n.checkSchema(); err != nil {
+		return s, err
+	}
+	// The lengths are asked of SQLite, which knows them without reading the blobs.
+	limits := []any{int64(maxHeader), int64(sha256.Size)}
+	err = n.Query("SELECT body, mac FROM header WHERE one = 1 AND length(body) <= ? AND length(mac) <= ?", limits, func(c columns) (err error) {
 		if s.body, err = c.Blob(0); err == nil {
 			s.mac, err = c.Blob(1)
 		}
 		return err
 	})
 	if err == nil && s.body == nil {
-		err = corruptHeader(errors.New("it is missing"))
+		err = corruptHeader(errors.New("it is missing, or too large"))
 	}
 	return s, err
+}
+
+// checkSchema refuses a file whose tables are not defined letter by letter as a
+// vault's: a view in the place of a table, or a trigger beside it, is a program
+// that SQLite would run, for as long and with as much memory as its author liked.
+func (n *conn) checkSchema() error {
+	var found []string
+	err := n.Query("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid", nil, func(c columns) error {
+		text, _ := c[0].(string)
+		found = append(found, text+";")
+		return nil
+	})
+	if err == nil && strings.Join(found, "\n") != strings.TrimSpace(schema) {
+		err = corruptHeader(errors.New("its tables are not those of a vault"))
+	}
+	return err
 }
 
 func (n *conn) setHeader(body, mac []byte) error {

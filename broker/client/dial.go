@@ -107,8 +107,8 @@ func connect(ctx context.Context, address string) (net.Conn, error) {
 	if err := CheckSocket(address); err != nil {
 		return nil, err
 	}
-	var d net.Dialer
-	nc, err := d.DialContext(ctx, "unix", address)
+	var d net.Dialer // DialUnix: the general Dial links a resolver of names
+	nc, err := d.DialUnix(ctx, "unix", nil, &net.UnixAddr{Name: address, Net: "unix"})
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:

@@ -13,7 +13,12 @@ import (
 var ErrFrame = errors.New("broker: the framing is broken")
 
 // ErrFrameTooLarge is the ErrFrame of a frame that is longer than allowed.
-var ErrFrameTooLarge = fmt.Errorf("%w: the frame is too large", ErrFrame)
+var ErrFrameTooLarge error = tooLarge{}
+
+type tooLarge struct{}
+
+func (tooLarge) Error() string { return ErrFrame.Error() + ": the frame is too large" }
+func (tooLarge) Unwrap() error { return ErrFrame }
 
 var endOfHeader = []byte("\r\n\r\n")
 

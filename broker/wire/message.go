@@ -47,7 +47,7 @@ func Decode(body []byte) (Message, *Error) {
 	if first := bytes.TrimLeft(body, " \t\r\n"); len(first) > 0 && first[0] == '[' {
 		return Message{}, Refuse(CodeInvalidRequest, "batches are not supported", "send each request in a frame of its own")
 	}
-	if !json.Valid(body) {
+	if !surelyValid(body) && !json.Valid(body) {
 		return Message{}, Refuse(CodeParse, "the message is no JSON-RPC object", "send one JSON-RPC 2.0 object in each frame")
 	}
 	own := bytes.Clone(body) // the message's parts are parts of it

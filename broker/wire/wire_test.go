@@ -272,10 +272,13 @@ func FuzzSplit(f *testing.F) {
 func FuzzScan(f *testing.F) {
 	for _, s := range []string{`{"jsonrpc":"2.0","id":1,"method":"get","params":{"key":"auth"}}`, `{ "id" : "x" , "result" : { "value" : "AA==", "generation":7 } , "jsonrpc":"2.0"}`,
 		`{"jsonrpc":"2.0","id":-1.5e3,"method":"a\u0062","params":[1,{"a":"]}"},null]}`, `{"service":"s","account":"a","value":"AAE=","record":"kr1;v;1;;","revision":"r","provenance":"p"}`,
-		`{"id":1,"id":2,"value":null}`, `{}`, `{"value":"AB=="}`} {
+		`{"id":1,"id":2,"value":null}`, `{}`, `{"value":"AB=="}`, `{"a":[01,1.,-0,{}],"b":tru}`, "{\"a\":\"\x01\"}", `[[[[[[[[[1]]]]]]]]]`, `{"a":1,}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
+		if surelyValid(in) && !json.Valid(in) {
+			t.Fatalf("%q is no JSON", in)
+		}
 		if !utf8.Valid(in) || !json.Valid(in) {
 			return
 		}

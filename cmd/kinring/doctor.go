@@ -101,7 +101,7 @@ func (a *app) examineStore(ctx context.Context) []finding {
 	if err != nil {
 		return append(out, failed("vault", err))
 	}
-	return append(out, examineVault(options.Path), a.examineKeys(options.Path))
+	return append(out, examineVault(options.Path), a.examineKeys(ctx, options.Path))
 }
 
 // familyProfile returns the profile of the family that is given, or an empty one.
@@ -129,22 +129,6 @@ func examineVault(path string) finding {
 		return finding{"vault", "missing", "there is no vault at " + path, "make one with kinring init"}
 	}
 	return failed("vault", err)
-}
-
-// examineKeys says where the vault's key would come from.
-func (a *app) examineKeys(vaultPath string) finding {
-	file, what := a.keyFile(vaultPath), "key file"
-	if file == "" {
-		file, what = os.Getenv("KINRING_PASSPHRASE_FILE"), "passphrase file"
-	}
-	if file == "" {
-		return finding{"key", "missing", "no key file and no passphrase file is named",
-			"set KINRING_KEY_FILE or KINRING_PASSPHRASE_FILE, or be at a terminal to be asked"}
-	}
-	if err := vault.ExamineSecretFile(file); err != nil {
-		return failed("key", err)
-	}
-	return finding{Subject: "key", State: "ok", Detail: what + " " + file}
 }
 
 // examineFamily opens the family's ring and looks at its sources and keys.

@@ -18,8 +18,8 @@ one. An existing vault is left untouched (exit code 6).
 The vault's key comes from what a flag names: --key-in-keyring, --key-file or
 --passphrase-file; else from KINRING_KEY_FILE or KINRING_PASSPHRASE_FILE. If
 nothing is named, a person at a terminal is asked for a passphrase; without a
-terminal the key goes into the system's keyring if there is one, and else into a
-key file beside the vault. What was picked, and how strong it is, is printed.
+terminal the key goes into the system's keyring if there is one (locked: 3), and
+else into a key file beside the vault. What was picked, and how strong it is, is printed.
 More keys can be added later: see kinring vault.
 
 A key file holds 256 random bits: who cannot read the file cannot open the

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"runtime"
 
 	"github.com/kinring/kinring/backend/vault"
@@ -33,13 +34,14 @@ func systemKeyring() vault.Keyring {
 	}}
 }
 
-// keyringAnswers reports whether the system's keyring can be opened here.
+// keyringAnswers reports whether there is a keyring of the system here. One that is
+// locked counts: a key that went elsewhere because of that would be a weaker one
+// that nobody chose.
 func keyringAnswers(ctx context.Context) bool {
 	s, err := systemKeyring().Open(ctx)
-	if err != nil {
-		return false
+	if err == nil {
+		defer s.Close()
+		_, err = s.List(ctx, vault.KeyringService)
 	}
-	defer s.Close()
-	_, err = s.List(ctx, vault.KeyringService)
-	return err == nil
+	return err == nil || errors.Is(err, store.ErrLocked)
 }

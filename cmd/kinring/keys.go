@@ -23,12 +23,13 @@ func (k *keyFlags) key(ring *kinring.Ring, args []string) (store.Key, string, er
 	return key, ring.Family().KeyName(key), nil
 }
 
-// completeKey offers the keys that list would print. It asks nobody.
+// completeKey offers the keys that list would print. It asks nobody and changes
+// nothing.
 func (a *app) completeKey(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	a.noInput = true
+	a.noInput, a.looksOnly = true, true
 	var names []string
 	err := a.with(cmd.Context(), func(ctx context.Context, ring *kinring.Ring) error {
 		l, _ := ring.List(ctx) // what can be named is offered

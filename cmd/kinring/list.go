@@ -50,6 +50,7 @@ func (a *app) listCommand() *cobra.Command {
 		Long:  listLong,
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.forAll()
 			return a.with(cmd.Context(), func(ctx context.Context, ring *kinring.Ring) error {
 				return a.list(ctx, ring, long)
 			})

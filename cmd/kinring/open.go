@@ -36,6 +36,9 @@ func (a *app) openFor(ctx context.Context, more ...kinring.Option) (*kinring.Rin
 	if err != nil {
 		return nil, err
 	}
+	if a.looksOnly {
+		p.Policy.BulkMigrate = coexist.BulkNever
+	}
 	driver, _, err := a.driver(ctx, p)
 	if err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kinring/kinring"
 	"github.com/kinring/kinring/backend/keychain"
+	"github.com/kinring/kinring/profile"
 )
 
 // app is one run of the command: its console and what the global flags say.
@@ -25,7 +26,10 @@ type app struct {
 	noInput     bool
 	timeout     time.Duration
 	switchStore bool
-	keychain    keychain.Options
+	// looksOnly is set by what is no operation of a person's: no migration begins
+	// with it.
+	looksOnly bool
+	keychain  keychain.Options
 	// handed is what opens the vault of a broker that was unlocked; nil elsewhere.
 	handed *handed
 	// negative is set by a verb whose answer is no without anything being wrong.
@@ -36,10 +40,10 @@ const rootLong = `kinring gives a family of programs one place for its secrets, 
 the stores that older builds know, and tells release engineers before shipping
 whether macOS will kill the build.
 
-KEY is an alias of the family's profile (auth, mcp/NAME); else SERVICE/ACCOUNT,
-each part percent-encoded; else an account in the family's service. --service
-and --account together name a key without any of these rules. list prints what
-get accepts.
+KEY is an alias of the family's profile (auth, mcp/NAME, EXTENSION/KEY); else
+SERVICE/ACCOUNT, each part percent-encoded; else an account in the family's
+service. --service and --account together name a key without any of these rules.
+list prints what get accepts.
 
 Environment: KINRING_FAMILY, KINRING_PROFILE, KINRING_STORE (auto, keychain,
 secret-service, vault, memory), KINRING_VAULT (vault file), KINRING_KEY_FILE,
@@ -112,11 +116,11 @@ func (a *app) bare() *cobra.Command {
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.profile.family, "family", "", "built-in family, for example codex (KINRING_FAMILY)")
+	flags.StringVar(&a.profile.family, "family", "", "built-in family: "+strings.Join(profile.Names(), ", ")+" (KINRING_FAMILY)")
 	flags.StringVar(&a.profile.file, "profile", "", "profile file in TOML (KINRING_PROFILE)")
 	flags.BoolVar(&a.json, "json", false, "print one JSON document, on failure too")
 	flags.BoolVar(&a.noInput, "no-input", false, "never ask a person")
-	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this time (KINRING_TIMEOUT; default 2s, 2m where a person is asked)")
+	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this time (KINRING_TIMEOUT; default 2s, 10s for all keys, 2m where a person is asked)")
 	flags.BoolVar(&a.switchStore, "switch-store", false, "use another store than the one recorded for the family")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err.Error()) })
 	return root
@@ -176,6 +180,13 @@ func (a *app) deadline(ctx context.Context) (context.Context, context.CancelFunc
 		d = kinring.DefaultBudget
 	}
 	return context.WithTimeout(ctx, d)
+}
+
+// forAll gives a verb that goes through all keys the time for it.
+func (a *app) forAll() {
+	if a.timeout == 0 && !a.mayAsk() {
+		a.timeout = kinring.FamilyBudget
+	}
 }
 
 // mayAsk reports whether a person is there and may be asked.

@@ -34,6 +34,7 @@ type lab struct {
 	new, old *codextest.Home
 	login    olderLogin // where Codex keeps it
 	bus      string     // the address of the session's, if there is a keyring on it
+	shared   string     // the new builds' store
 	server   *tokenserver.Server
 	dir      string
 	broker   string // the socket of the lab's broker; empty without one
@@ -42,7 +43,8 @@ type lab struct {
 // place is a way in which Codex is told to keep its login.
 type place struct {
 	name, config string
-	keyring      bool // there is one in the session
+	keyring      bool   // there is one in the session
+	shared       string // the new builds' store
 	// open returns the login as it is kept then.
 	open func(l *lab, bus *keyringtest.Bus) olderLogin
 }
@@ -50,10 +52,12 @@ type place struct {
 // The places that Codex can be told to keep its login in. Both outcomes of auto
 // are here.
 var (
-	inFile          = place{"file", "file", false, loginInFile}
-	inKeyring       = place{"keyring", "keyring", true, loginInKeyring}
-	inKeyringByAuto = place{"auto, keyring", "auto", true, loginInKeyring}
-	inFileByAuto    = place{"auto, file", "auto", false, loginInFile}
+	inFile          = place{"file", "file", false, "vault", loginInFile}
+	inKeyring       = place{"keyring", "keyring", true, "vault", loginInKeyring}
+	inKeyringByAuto = place{"auto, keyring", "auto", true, "vault", loginInKeyring}
+	bothInKeyring   = place{"keyring, shared there too", "keyring", true, "secret-service", loginInKeyring}
+	fileAndKeyring  = place{"file, shared in the keyring", "file", true, "secret-service", loginInFile}
+	inFileByAuto    = place{"auto, file", "auto", false, "vault", loginInFile}
 )
 
 // places are those that a test goes through. A short run has one.
@@ -61,7 +65,7 @@ func places() []place {
 	if testing.Short() {
 		return []place{inFile}
 	}
-	return []place{inFile, inKeyring, inKeyringByAuto, inFileByAuto}
+	return []place{inFile, inKeyring, inKeyringByAuto, inFileByAuto, bothInKeyring, fileAndKeyring}
 }
 
 // olderLogin is the login as older builds keep it.
@@ -146,7 +150,7 @@ func rotationTest(t *testing.T, body func(t *testing.T)) {
 // newLab makes a lab in which an older build has signed in.
 func newLab(t *testing.T, program string, where place, o tokenserver.Options) *lab {
 	t.Helper()
-	l := &lab{T: t, program: program, new: codextest.New(t), dir: t.TempDir()}
+	l := &lab{T: t, program: program, new: codextest.New(t), dir: t.TempDir(), shared: where.shared}
 	var bus *keyringtest.Bus
 	if where.keyring {
 		bus = keyringtest.NewGNOME(t).Bus
@@ -162,6 +166,9 @@ func newLab(t *testing.T, program string, where place, o tokenserver.Options) *l
 		where.config, l.server.URL("/backend-api"), l.server.URL("/v1")))
 	if err := l.login.write(tokenserver.Login()); err != nil {
 		t.Fatal(err)
+	}
+	if l.shared != vault.Kind {
+		return l
 	}
 	if code, said := l.wait(l.start(l.command("kinring", "init"))); code != 0 {
 		t.Fatalf("kinring init: exit %d: %s", code, said)
@@ -186,7 +193,7 @@ func (l *lab) environment() []string {
 	return []string{
 		"KINRING_SOCK=" + l.broker,
 		"PATH=" + os.Getenv("PATH"), "HOME=" + l.dir, "TMPDIR=" + l.dir, "XDG_STATE_HOME=" + l.path("state"),
-		"DBUS_SESSION_BUS_ADDRESS=" + l.bus, "CODEX_HOME=" + l.new.Dir, "KINRING_FAMILY=codex", "KINRING_STORE=vault",
+		"DBUS_SESSION_BUS_ADDRESS=" + l.bus, "CODEX_HOME=" + l.new.Dir, "KINRING_FAMILY=codex", "KINRING_STORE=" + l.shared,
 		"KINRING_VAULT=" + l.path("vault"), "KINRING_KEY_FILE=" + l.path("key"), "SEED_SHARED=" + l.path("seed"),
 		tokenserver.Variable + "=" + l.server.URL(tokenserver.RefreshPath),
 		// What happened before this program started, it must know of.

@@ -200,6 +200,7 @@ func TestRotationBesideCodex(t *testing.T) {
 			"both":                     {inFile, crowd(newCodex, oldCodex), 0},
 			"both, and a slow network": {inFile, crowd(oldCodex, newCodex), 40 * time.Millisecond},
 			"both, in the keyring":     {inKeyring, crowd(newCodex, oldCodex), 0},
+			"all in the keyring":       {bothInKeyring, crowd(newCodex, oldCodex), 0},
 		} {
 			t.Run(name, func(t *testing.T) {
 				if testing.Short() && name != "both" {

@@ -50,7 +50,8 @@ func (s *sessions) setup(e *testscript.Env) error {
 }
 
 // command is `keyring start|start-bare|lock|unlock|stop|restart|restart-locked|
-// freeze`.
+// freeze|activatable`. The last one gives the script another session, whose bus
+// would start a keyring for whoever asks, and leaves $WORK/started if it does.
 func (s *sessions) command(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: keyring VERB")
@@ -73,6 +74,10 @@ func (s *sessions) command(ts *testscript.TestScript, neg bool, args []string) {
 		this.gnome.Restart(s.t)
 	case "restart-locked":
 		this.gnome.RestartLocked(s.t)
+	case "activatable":
+		program := `/bin/sh -c "touch ` + ts.MkAbs("started") + `; exit 1"`
+		this.bus = keyringtest.NewActivatingBus(s.t, keyringtest.Service{Name: keyringtest.Name, Program: program})
+		ts.Setenv("DBUS_SESSION_BUS_ADDRESS", this.bus.Address)
 	case "freeze":
 		ts.Defer(this.gnome.Freeze(s.t))
 	default:

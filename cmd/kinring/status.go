@@ -20,6 +20,8 @@ Verdicts: in-step (both hold the same) · shared-only · legacy-only · new-wrot
 · older-wrote · converged (both wrote the same) · diverged (both wrote) ·
 older-signed-out · deleted · delete-unfinished · pruned · unknown.
 
+A key that the profile does not share is legacy-only, as it is to be.
+
 A marker, shown as "marker", says in the shared store that a key is deleted. To
 other programs it looks like an empty value.`
 
@@ -63,6 +65,7 @@ type statusJSON struct {
 	Verdict    string       `json:"verdict"`
 	OlderWrote *bool        `json:"older_wrote"`
 	NewWrote   *bool        `json:"new_wrote"`
+	Unshared   bool         `json:"unshared,omitempty"`
 	Remedy     *string      `json:"remedy"`
 }
 
@@ -90,6 +93,9 @@ func (a *app) statusCommand() *cobra.Command {
 		Args:              keys.optional,
 		ValidArgsFunction: a.completeKey,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 && keys.service == "" {
+				a.forAll()
+			}
 			return a.with(cmd.Context(), func(ctx context.Context, ring *kinring.Ring) error {
 				return a.status(ctx, ring, &keys, args, exitCode)
 			})
@@ -118,7 +124,7 @@ func (a *app) status(ctx context.Context, ring *kinring.Ring, keys *keyFlags, ar
 
 func inStep(st kinring.Status) bool {
 	for _, k := range st.Keys {
-		if k.Verdict != coexist.InStep {
+		if k.Verdict != coexist.InStep && !(k.Unshared && k.Verdict == coexist.LegacyOnlyHere) {
 			return false
 		}
 	}
@@ -156,7 +162,8 @@ func keyStatus(k kinring.NamedStatus) statusJSON {
 	out := statusJSON{
 		Key: k.Name, Service: k.Key.Service, Account: k.Key.Account,
 		Shared: sharedJSON{State: string(k.Shared)}, Legacy: []sourceJSON{}, Marker: k.Marker,
-		Verdict: string(k.Verdict), OlderWrote: k.OlderWrote, NewWrote: k.NewWrote, Remedy: optional(k.Remedy),
+		Verdict: string(k.Verdict), OlderWrote: k.OlderWrote, NewWrote: k.NewWrote,
+		Unshared: k.Unshared, Remedy: optional(k.Remedy),
 	}
 	if k.Shared == coexist.StateValue || k.Shared == coexist.StateMarker {
 		out.Shared.Generation = &k.Generation

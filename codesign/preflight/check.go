@@ -171,7 +171,7 @@ func (s *subject) add(rule, format string, args ...any) {
 
 // addPath records a finding on a path of the current input.
 func (c *checker) addPath(rule, at, arch, format string, args ...any) {
-	r, ok := ruleByNumber[rule]
+	r, ok := ruleByNumber()[rule]
 	if !ok {
 		panic("preflight: no rule " + rule)
 	}

@@ -64,7 +64,7 @@ func (r *Report) JSON(w io.Writer) error {
 		Rules:  []explanation{},
 	}
 	for _, id := range r.IDs() {
-		d.Rules = append(d.Rules, explain(ruleByNumber[number(id)]))
+		d.Rules = append(d.Rules, explain(ruleByNumber()[number(id)]))
 	}
 	return writeJSON(w, d)
 }

@@ -117,7 +117,7 @@ func (r *Report) testCase(at string) junitCase {
 }
 
 func sentence(f Finding) string {
-	rule := ruleByNumber[number(f.Rule)]
+	rule := ruleByNumber()[number(f.Rule)]
 	text := string(f.Level) + " " + f.Rule + ": " + f.Seen
 	if lines := rule.Remedy.lines(); len(lines) > 0 {
 		text += "; remedy: " + lines[0].Text

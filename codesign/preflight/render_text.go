@@ -130,7 +130,7 @@ func (p *printer) findings(list []Finding) {
 		places[f.Rule] = append(places[f.Rule], f)
 	}
 	for _, id := range order {
-		rule := ruleByNumber[number(id)]
+		rule := ruleByNumber()[number(id)]
 		p.line("%s %s: %s", string(rule.Level), rule.ID, rule.Title)
 		for _, f := range places[id] {
 			p.line("  at      %s", place(f))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Level says how grave a finding is.
@@ -80,10 +81,10 @@ func Lookup(id string) (Rule, error) {
 }
 
 // ruleByNumber is for the rules' own checks, which name rules by number.
-var ruleByNumber = func() map[string]Rule {
+var ruleByNumber = sync.OnceValue(func() map[string]Rule {
 	m := map[string]Rule{}
 	for _, r := range Rules() {
 		m[r.Number()] = r
 	}
 	return m
-}()
+})

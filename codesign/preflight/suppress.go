@@ -155,7 +155,7 @@ func expired(list []Suppression, now time.Time) (out []Finding) {
 		if now.Before(s.Expires) {
 			continue
 		}
-		rule := ruleByNumber["KR504"]
+		rule := ruleByNumber()["KR504"]
 		out = append(out, Finding{
 			Rule: rule.ID, Level: rule.Level, Path: s.Path,
 			Seen: fmt.Sprintf("the suppression of %s (%s) ended on %s", s.Rule, s.Reason, s.Expires.Format(time.DateOnly)),

@@ -53,20 +53,26 @@ type Profile struct {
 // Cookies returns the path of the profile's cookie database.
 func (p Profile) Cookies() string { return filepath.Join(p.Dir, "Default", "Cookies") }
 
-// Visit runs Chromium once: it opens the page, and when page has sent its answer
-// it ends as a person ends it, so that everything is on disk. The handler sees
-// one request for /.
+// Visit runs Chromium once: it opens the page, and when it has the page's answer,
+// cookies and all, it ends as a person ends it, so that everything is on disk.
+// The handler sees one request for / and leaves the body alone.
 func (p Profile) Visit(t testing.TB, page http.HandlerFunc) {
 	t.Helper()
 	seen := make(chan struct{})
 	var once sync.Once
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/" {
+		switch r.URL.Path {
+		case "/":
+			page(w, r)
+			// That an answer was sent does not say that it was read. What is in it is
+			// asked for by who read it.
+			_, _ = io.WriteString(w, `<!DOCTYPE html><img src="/read">`)
+		case "/read":
+			once.Do(func() { close(seen) })
+			w.WriteHeader(http.StatusNoContent)
+		default:
 			http.NotFound(w, r)
-			return
 		}
-		page(w, r)
-		once.Do(func() { close(seen) })
 	})
 	b := p.start(t)
 	b.send(t, "Target.createTarget", map[string]any{"url": url})
@@ -125,17 +131,15 @@ func (p Profile) start(t testing.TB) *browser {
 	return b
 }
 
+// patience is a watchdog, no measure: a Chromium that neither answers, nor shows
+// its page, nor ends fails the test after it. A busy machine is slow.
+const patience = 5 * time.Minute
+
 // send sends one command of the DevTools protocol and waits for its answer.
 func (b *browser) send(t testing.TB, method string, params map[string]any) {
 	t.Helper()
-	b.request++
-	text, err := json.Marshal(map[string]any{"id": b.request, "method": method, "params": params})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.in.Write(append(text, 0)); err != nil {
-		t.Fatalf("%s: %v\n%s", method, err, b.complaints())
-	}
+	defer time.AfterFunc(patience, b.kill).Stop() // its pipes end then, and the waiting with them
+	b.tell(t, method, params)
 	for {
 		text, err := b.out.ReadBytes(0)
 		if err != nil {
@@ -157,9 +161,18 @@ func (b *browser) send(t testing.TB, method string, params map[string]any) {
 	}
 }
 
-// patience is a watchdog, no measure: a Chromium that neither shows its page nor
-// ends fails the test after it.
-const patience = 2 * time.Minute
+// tell sends one command.
+func (b *browser) tell(t testing.TB, method string, params map[string]any) {
+	t.Helper()
+	b.request++
+	text, err := json.Marshal(map[string]any{"id": b.request, "method": method, "params": params})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.in.Write(append(text, 0)); err != nil {
+		t.Fatalf("%s: %v\n%s", method, err, b.complaints())
+	}
+}
 
 func (b *browser) await(t testing.TB, done <-chan struct{}) {
 	t.Helper()
@@ -168,18 +181,19 @@ func (b *browser) await(t testing.TB, done <-chan struct{}) {
 	case <-b.ended:
 		t.Fatalf("Chromium ended early\n%s", b.complaints())
 	case <-time.After(patience):
-		t.Fatal("Chromium does not show its page")
+		t.Fatalf("Chromium does not show its page\n%s", b.complaints())
 	}
 }
 
-// close ends Chromium by its own command and waits for all it has to write.
+// close ends Chromium by its own command and waits for all it has to write. It
+// may end before it answers.
 func (b *browser) close(t testing.TB) {
 	t.Helper()
-	b.send(t, "Browser.close", map[string]any{})
+	b.tell(t, "Browser.close", map[string]any{})
 	select {
 	case <-b.ended:
 	case <-time.After(patience):
-		t.Fatal("Chromium does not end")
+		t.Fatalf("Chromium does not end\n%s", b.complaints())
 	}
 }
 

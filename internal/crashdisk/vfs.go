@@ -19,9 +19,7 @@ type (
 // shim is the table of functions in front of the system's.
 type shim struct {
 	mu      sync.Mutex
-	system  uintptr // the system's sqlite3_vfs
-	table   sqlite.Tsqlite3_vfs
-	name    []byte
+	system  uintptr              // the system's sqlite3_vfs
 	methods map[uintptr]*methods // of the system's sqlite3_io_methods
 	wrapped map[uintptr]*methods // the same by our own
 	open    map[uintptr]string   // paths by sqlite3_file
@@ -31,7 +29,7 @@ type shim struct {
 // methods is one table of the functions of an open file, and the one that it
 // stands for.
 type methods struct {
-	table  sqlite.Tsqlite3_io_methods
+	table  uintptr // a sqlite3_io_methods
 	system *sqlite.Tsqlite3_io_methods
 }
 
@@ -69,13 +67,24 @@ func (s *shim) install() {
 	defer tls.Close()
 	s.system = sqlite.Xsqlite3_vfs_find(tls, 0)
 	s.methods, s.wrapped, s.open = map[uintptr]*methods{}, map[uintptr]*methods{}, map[uintptr]string{}
-	s.table = *at[sqlite.Tsqlite3_vfs](s.system)
-	s.name = []byte("crashdisk\x00")
-	s.table.FzName = uintptr(unsafe.Pointer(&s.name[0]))
-	s.table.FxOpen = pointer(&shimOpen)
-	if code := sqlite.Xsqlite3_vfs_register(tls, uintptr(unsafe.Pointer(&s.table)), 1); code != sqlite.SQLITE_OK {
+	table := keep(tls, *at[sqlite.Tsqlite3_vfs](s.system))
+	vfs := at[sqlite.Tsqlite3_vfs](table)
+	vfs.FzName = keep(tls, [...]byte{'c', 'r', 'a', 's', 'h', 'd', 'i', 's', 'k', 0})
+	vfs.FxOpen = pointer(&shimOpen)
+	if code := sqlite.Xsqlite3_vfs_register(tls, table, 1); code != sqlite.SQLITE_OK {
 		panic("crashdisk: SQLite takes no table of files") // in a test
 	}
+}
+
+// keep copies a value to where the translated C has its memory, for the life of
+// the process: under the race detector it may not reach into Go's.
+func keep[T any](tls *libc.TLS, value T) uintptr {
+	address := libc.Xmalloc(tls, libc.Tsize_t(unsafe.Sizeof(value)))
+	if address == 0 {
+		panic("crashdisk: no memory") // in a test
+	}
+	*at[T](address) = value
+	return address
 }
 
 func (s *shim) openFile(tls *libc.TLS, name, file uintptr, flags int32, out uintptr) int32 {
@@ -89,15 +98,21 @@ func (s *shim) openFile(tls *libc.TLS, name, file uintptr, flags int32, out uint
 	defer s.mu.Unlock()
 	m := s.methods[f.FpMethods]
 	if m == nil {
-		m = &methods{system: at[sqlite.Tsqlite3_io_methods](f.FpMethods)}
-		m.table = *m.system
-		m.table.FxWrite, m.table.FxTruncate, m.table.FxSync = pointer(&shimWrite), pointer(&shimTruncate), pointer(&shimSync)
-		s.methods[f.FpMethods] = m
-		s.wrapped[uintptr(unsafe.Pointer(&m.table))] = m
+		m = wrap(tls, f.FpMethods)
+		s.methods[f.FpMethods], s.wrapped[m.table] = m, m
 	}
-	f.FpMethods = uintptr(unsafe.Pointer(&m.table))
+	f.FpMethods = m.table
 	s.open[file] = libc.GoString(name)
 	return code
+}
+
+// wrap makes the table that stands for one of the system's.
+func wrap(tls *libc.TLS, system uintptr) *methods {
+	m := &methods{system: at[sqlite.Tsqlite3_io_methods](system)}
+	m.table = keep(tls, *m.system)
+	own := at[sqlite.Tsqlite3_io_methods](m.table)
+	own.FxWrite, own.FxTruncate, own.FxSync = pointer(&shimWrite), pointer(&shimTruncate), pointer(&shimSync)
+	return m
 }
 
 // note tells the recording, if one is on, of a call before it is made, and

@@ -36,7 +36,7 @@ var plans = map[string][]Scope{
 	},
 	"mutant": { // each stops at the first that finds something
 		{Pairs: true, PairFaults: 0, Policies: []string{"default", "rotating", "dual-write, strict"}, Classes: []string{"vault-like"}, Sources: 1},
-		{Pairs: true, PairFaults: 0, Policies: []string{"propagating", "default"}, Sources: 2, Programs: slices.Concat(central, managing, second)},
+		{Pairs: true, PairFaults: 0, Policies: []string{"propagating", "default"}, Classes: unfaulted, Sources: 2, Programs: slices.Concat(central, managing, second)},
 		{Pairs: true, PairFaults: 0, Policies: []string{"propagating"}, Classes: []string{"vault-like"}, Sources: 1},
 		{Pairs: true, PairFaults: 2, Policies: []string{"default"}, Classes: []string{"vault-like"}, Sources: 1, Programs: []string{"update"}},
 		{Pairs: true, PairFaults: 1, Policies: []string{"rotating"}, Classes: []string{"vault-like"}, Sources: 1, Programs: central},

@@ -66,7 +66,7 @@ func (o *oracle) supersededBy(s *state, w, g int, truth bool) finding {
 	if s.ops[w].phase == ended && s.ops[w].class == resultFailed {
 		return finding{9, "it returns the value of a write that was said not to have happened"}
 	}
-	if !o.ops[w].reach && s.ops[w].phase == ended && o.unknown(s, w) {
+	if !o.ops[w].reach && s.ops[w].phase == ended && o.unknown(s, w) || o.unannounced(s, w) {
 		return finding{} // it could not announce its write to legacy, which may land at any time
 	}
 	if o.absent && o.mirrorLate(s, o.ops[w].value) {
@@ -213,7 +213,7 @@ func (o *oracle) excused(s *state, w int) bool {
 				return true
 			}
 		case opTakeLegacy, opTakeShared:
-			if since || older && !o.adopts {
+			if since || older && !o.adopts || late && o.emulated && o.ops[w].kind == opForeign {
 				return true
 			}
 		}

@@ -15,6 +15,7 @@ type capability struct {
 	emulated bool
 	absent   bool // there is no shared store, by design
 	idle     bool // the first of two legacy sources is not in use
+	passes   bool // the older build goes on to the next source when it cannot read one
 }
 
 // with reports whether the class is tried with so many legacy sources.
@@ -22,7 +23,7 @@ func (c capability) with(sources int) bool {
 	switch c.name {
 	case "keychain-like", "absent by design":
 		return sources == 1
-	case "first source not in use":
+	case "first source not in use", "sources passed over":
 		return sources == 2
 	}
 	return true
@@ -34,6 +35,7 @@ var capabilities = []capability{
 	{name: "emulated", emulated: true},
 	{name: "absent by design", absent: true},
 	{name: "first source not in use", keying: true, idle: true},
+	{name: "sources passed over", keying: true, passes: true},
 }
 
 // policy is a named policy.
@@ -67,7 +69,7 @@ type engine struct {
 }
 
 func openEngine(p *process, prog program, c capability, pol policy, sources int) family {
-	caps := store.Capabilities{AtomicAbsent: true, AtomicMatch: true, Records: true, Persistent: true}
+	caps := store.Capabilities{AtomicAbsent: !c.emulated, AtomicMatch: !c.emulated, Fenced: c.emulated, Records: true, Persistent: true}
 	cl := client{p: p, store: shared, caps: caps, newer: prog.later}
 	config := coexist.Config{Policy: pol.Policy, Services: []string{mainKey.Service}, Queue: alone{}, Memory: &memory{},
 		Random: p.random, Notify: p.notify, Shared: cl, Leases: leases{p}, Grace: p.grace,
@@ -80,6 +82,9 @@ func openEngine(p *process, prog program, c capability, pol policy, sources int)
 		src := coexist.Source{Name: string(rune('a' + i)), Store: legacy, Stamp: legacy.stamp}
 		if c.idle {
 			src.Active = legacy.active
+		}
+		if c.passes {
+			src.PassesOver = func(context.Context) (bool, error) { return true, nil }
 		}
 		config.Sources = append(config.Sources, src)
 	}

@@ -36,6 +36,7 @@ var mutants = []mutant{
 	{"get.go", "return Reading{}, cause\n\t}\n\tif err == nil {\n\t\te.notify(NoticeUnverified", "return Reading{}, err\n\t}\n\tif err == nil {\n\t\te.notify(NoticeUnverified", ""},
 	{"get.go", "over.Record.Generation+1, sources)}", "over.Record.Generation, sources)}", "TestGenerationsRiseWithWhatIsTakenOver"},
 	{"legacy.go", "\t\tif s.err != nil {\n\t\t\treturn s, seen, s.err\n\t\t}\n", "\t\tif s.err != nil {\n\t\t\tcontinue\n\t\t}\n", ""},
+	{"legacy.go", "if s.passed != nil && errors.Is(err, store.ErrNotFound) {", "if false {", "TestI4PassedOverSource"},
 	{"legacy.go", "case then.Pending != a.Fingerprint || then.Pending == then.Fingerprint:", "case false:", ""},
 	{"legacy.go", "a.Kind = store.AbsentThere", "a.Kind = store.Unknown", ""},
 	{"look.go", "case then.Kind == store.Held && ours == then.Fingerprint:", "case then.Kind == store.Held:", ""},
@@ -46,6 +47,7 @@ var mutants = []mutant{
 	{"set.go", "sources := store.Match(over.Revision), slices", "sources := store.Any(), slices", ""},
 	{"set.go", "cond, sources = store.Absent(), noted()", "cond, sources = store.Any(), noted()", ""},
 	{"set.go", "if a.Kind == store.Held && p.seen(", "if false && p.seen(", ""},
+	{"set.go", "if then.Pending != \"\" && then.Kind == store.Held && then.Fingerprint == value {", "if false {", "TestI3LateMirrorOutlivesARepeatedValue"},
 	{"set.go", "sources[i].Pending = then[i].Pending", "sources[i].Pending = \"\"", ""},
 	{"engine.go", "return item.Record.Kind == store.KindMarker && item.Value.Len() == 0", "return item.Record.Kind == store.KindMarker", ""},
 	{"engine.go", "if item.Record.Readable() {", "if true {", ""},
@@ -67,6 +69,7 @@ var mutants = []mutant{
 	{"update.go", "u.lease.Interrupted(); current.Interrupted {", "false; current.Interrupted {", ""},
 	{"update.go", "func(a store.Agreement) bool { return mirrors && a.Kind == store.Held })", "func(store.Agreement) bool { return false })", "TestNextUpdateFinishesAMirror"},
 	{"update.go", "drop:  u.lease.Leave,", "drop:  u.lease.Release,", ""},
+	{"update.go", "&& !u.Shared.Info().Capabilities.Fenced {", "{", "TestI10RetryBehindAFence"},
 	{"update.go", "return agreed(u.printer, u.key, u.sources(u.key), u.seen) }", "return u.glance(ctx, u.printer, u.key) }", ""},
 }
 

@@ -364,7 +364,7 @@ func (o *oracle) replaces(s *state, op int, c call, was itemID) finding {
 	}
 	for w := range s.ops {
 		newer := s.ops[origin].before&(1<<w) == 0 && w != origin ||
-			!o.ops[w].reach && s.ops[w].class != resultOK // its write to legacy could not be announced
+			!o.ops[w].reach && s.ops[w].class != resultOK || o.unannounced(s, w)
 		if o.toLegacy(w) && o.ops[w].value == value && s.ops[w].phase != idle && newer {
 			return finding{}
 		}
@@ -373,6 +373,12 @@ func (o *oracle) replaces(s *state, op int, c call, was itemID) finding {
 		return finding{3, "a read puts an older value over a marker"}
 	}
 	return finding{3, "a read puts an older value over a newer one"}
+}
+
+// unannounced reports whether a write to legacy may be on its way that no record
+// tells of: that of a dual Set which could not write the shared store before.
+func (o *oracle) unannounced(s *state, w int) bool {
+	return o.dual && o.ops[w].kind == opSet && s.ops[w].phase == ended && s.ops[w].update&stored == 0 && o.unknown(s, w)
 }
 
 // unprotected reports whether an emulated store could not know of a write: a

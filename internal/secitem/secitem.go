@@ -55,9 +55,9 @@ type Table interface {
 	// ErrNoDefaultKeychain: there is no login keychain.
 	Add(attributes Dict) error
 
-	// CopyMatching returns what matches: one item unless the query has a limit,
-	// and only what it asks for. Without a Return key an item is an empty Item
-	// (data-protection keychain).
+	// CopyMatching returns what matches: one item unless the query has a limit, and
+	// of each what it asks for. There is at least one, or an error. Without a Return
+	// key an item is an empty Item (data-protection keychain).
 	//
 	// ErrItemNotFound: nothing matches, or only items in groups of others. To a
 	// query that names no group this is also the answer for a program that has no

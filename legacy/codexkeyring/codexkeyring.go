@@ -2,12 +2,13 @@
 // in the system's keyring, as a legacy source of the layout "codexkeyring".
 // Importing it registers the layout.
 //
-// The item is one of the Rust crate keyring (legacy/rustkeyring), and so the
-// layout of that has to be linked too. What this one adds are Codex's lock files:
-// Codex 0.169.0 takes auth.lock and auth.json.lock in its folder around a change
-// of the login also when it is not in a file, and reads it again under them. A
-// change here is made under the same locks, briefly. Credentials of MCP servers
-// in the keyring have no locks, and need no layout but the crate's.
+// The item is one of the Rust crate keyring (legacy/rustkeyring, or mackeyring of
+// legacy/loginkeychain on a Mac), and so the layout of that has to be linked too.
+// What this one adds are Codex's lock files: Codex 0.169.0 takes auth.lock and
+// auth.json.lock in its folder around a change of the login also when it is not in
+// a file, and reads it again under them. A change here is made under the same
+// locks, briefly: whatever a person is asked, they are asked before. Credentials
+// of MCP servers in the keyring have no locks, and need no layout but the crate's.
 package codexkeyring
 
 import (
@@ -18,13 +19,12 @@ import (
 	"github.com/kinring/kinring/internal/codexlock"
 	"github.com/kinring/kinring/internal/jsontext"
 	"github.com/kinring/kinring/internal/source"
+	"github.com/kinring/kinring/legacy/internal/crate"
 	"github.com/kinring/kinring/store"
 )
 
 const (
 	kind = "codexkeyring"
-	// items is the layout of the keyring's items.
-	items = "rustkeyring"
 	// homeVariable is the profile's variable that holds Codex's folder.
 	homeVariable = "home"
 )
@@ -40,7 +40,10 @@ func (Layout) Name() string { return kind }
 // Capabilities says what a source will promise: no more than the keyring, since
 // Codex up to 0.145.0 takes no locks.
 func (Layout) Capabilities() store.Capabilities {
-	return store.Capabilities{Persistent: true, Unlocks: true}
+	if items, err := crate.Layout(); err == nil {
+		return items.Capabilities()
+	}
+	return store.Capabilities{Persistent: true}
 }
 
 // Canonical returns compact JSON with sorted names.
@@ -53,9 +56,9 @@ func (Layout) Open(config store.SourceConfig) (store.Store, error) {
 		return nil, &store.Error{Class: store.ErrInvalid, Op: "open", Store: config.Name,
 			Detail: "it is not said where Codex's folder is", Remedy: "give the profile an absolute variable " + homeVariable}
 	}
-	l, err := store.LayoutFor(items)
+	l, err := crate.Layout()
 	if err != nil {
-		return nil, err
+		return nil, store.At(err, "open", config.Name, store.Key{})
 	}
 	inner, err := l.Open(config)
 	if err != nil {
@@ -107,13 +110,50 @@ func (l *login) Delete(ctx context.Context, key store.Key, cond store.Condition)
 // locked makes a change under Codex's locks. What would be refused anyway is
 // refused before a lock file is made.
 func (l *login) locked(ctx context.Context, key store.Key, cond store.Condition, change func(context.Context) error) error {
-	got, err := l.Store.Get(ctx, key)
+	asks := l.Store.Info().Capabilities.MayPrompt
+	look := ctx
+	if asks {
+		look = store.WithInteraction(ctx, store.Never)
+	}
+	got, err := l.Store.Get(look, key)
 	absent := errors.Is(err, store.ErrNotFound)
-	if err != nil && !absent || !cond.Holds(!absent, got.Revision) {
-		return change(ctx) // and say why in its own words
+	switch {
+	case absent || err == nil:
+		if !cond.Holds(!absent, got.Revision) {
+			return change(ctx) // and say why in its own words
+		}
+	case !asks || !forbidden(err):
+		return change(ctx)
 	}
 	if err := codexlock.MakeHome(l.home); err != nil {
 		return err
 	}
+	if !asks {
+		return l.under(ctx, change)
+	}
+	return l.quietly(ctx, key, change)
+}
+
+func (l *login) under(ctx context.Context, change func(context.Context) error) error {
 	return codexlock.With(ctx, codexlock.Login(l.home, filepath.Join(l.home, "auth.json")), change)
+}
+
+// quietly makes a change under the locks without asking anybody. Where that is
+// refused it lets go of them, since Codex waits for seconds and people think for
+// longer, asks by reading the item, and tries once more.
+func (l *login) quietly(ctx context.Context, key store.Key, change func(context.Context) error) error {
+	silent := func(ctx context.Context) error { return change(store.WithInteraction(ctx, store.Never)) }
+	err := l.under(ctx, silent)
+	if i, _ := store.InteractionOf(ctx); i == store.Never || !forbidden(err) {
+		return err
+	}
+	if _, err := l.Store.Get(ctx, key); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return l.under(ctx, silent)
+}
+
+// forbidden reports whether an error is one that asking a person may cure.
+func forbidden(err error) bool {
+	return errors.Is(err, store.ErrLocked) || errors.Is(err, store.ErrDenied)
 }

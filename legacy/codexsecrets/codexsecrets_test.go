@@ -13,6 +13,7 @@ import (
 
 	"github.com/kinring/kinring/internal/codextest"
 	"github.com/kinring/kinring/internal/keyringtest"
+	"github.com/kinring/kinring/legacy/internal/crate"
 	_ "github.com/kinring/kinring/legacy/rustkeyring"
 	"github.com/kinring/kinring/store"
 )
@@ -70,7 +71,7 @@ func (d desk) open(l Layout, key store.Key) store.Store {
 // passphrase puts a passphrase into the keyring, as Codex does.
 func (d desk) passphrase(text string) {
 	d.t.Helper()
-	l, err := store.LayoutFor(keyrings["linux"])
+	l, err := crate.LayoutOn("linux")
 	if err != nil {
 		d.t.Fatal(err)
 	}

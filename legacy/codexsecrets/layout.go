@@ -11,6 +11,7 @@ import (
 	"github.com/kinring/kinring/internal/codexlock"
 	"github.com/kinring/kinring/internal/jsontext"
 	"github.com/kinring/kinring/internal/source"
+	"github.com/kinring/kinring/legacy/internal/crate"
 	"github.com/kinring/kinring/store"
 )
 
@@ -28,9 +29,6 @@ const (
 	keyringService = "codex"
 	accountStart   = "secrets|"
 )
-
-// keyrings are the layouts in which the passphrase's item is kept, by system.
-var keyrings = map[string]string{"linux": "rustkeyring", "darwin": "mackeyring"}
 
 func init() {
 	store.RegisterLayout(Login)
@@ -108,7 +106,7 @@ func (l Layout) Name() string { return l.kind }
 // Capabilities says what a source will promise. Codex writes under the same
 // locks, but up to 0.145.0 it takes none.
 func (Layout) Capabilities() store.Capabilities {
-	return store.Capabilities{Persistent: true, Unlocks: true}
+	return store.Capabilities{Persistent: true, Unlocks: true, MayPrompt: runtime.GOOS == "darwin"}
 }
 
 // Canonical returns compact JSON with sorted names.
@@ -139,14 +137,9 @@ func (l Layout) Open(config store.SourceConfig) (store.Store, error) {
 
 // openKeyring returns where the passphrase is.
 func openKeyring(config store.SourceConfig) (store.Store, error) {
-	layout, known := keyrings[runtime.GOOS]
-	if !known {
-		return nil, &store.Error{Class: store.ErrUnsupported, Op: "open", Store: config.Name,
-			Detail: "where Codex keeps the passphrase on this system is not known to this version", Remedy: "leave the source out here"}
-	}
-	l, err := store.LayoutFor(layout)
+	l, err := crate.Layout()
 	if err != nil {
-		return nil, err
+		return nil, store.At(err, "open", config.Name, store.Key{})
 	}
 	return l.Open(store.SourceConfig{Family: config.Family, Name: config.Name, Service: keyringService, Services: []string{keyringService}})
 }

@@ -17,17 +17,6 @@ func older() emulator.Program {
 	return emulator.Program{Name: "older", Identifier: "com.example.app", Team: "ABCDE12345", Attended: true}
 }
 
-// serve lets other processes use the Mac as the program.
-func serve(t testing.TB, m secitem.Mac) string {
-	t.Helper()
-	socket, done, err := desk.Open(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(done)
-	return socket
-}
-
 func layoutOf(name string, o Options) store.Layout {
 	for _, l := range Layouts(o) {
 		if l.Name() == name {
@@ -65,7 +54,7 @@ func target(name string) storetest.Target {
 			machine := emulator.New()
 			o := &opened{machine: machine, options: Options{Program: mac.New(machine.Run(older()))}}
 			if name == "macgokeyring" {
-				o.options.Tool = asSecurity(t, serve(t, machine.Run(emulator.SecurityTool())))
+				o.options.Tool = asSecurity(t, desk.Share(t, machine.Run(emulator.SecurityTool())))
 			}
 			o.Store = openAs(t, name, o.options)
 			return o

@@ -35,6 +35,12 @@ func (d date) revision(key store.Key, value []byte) store.Revision {
 	if !d.fresh {
 		return store.Revision(d.text)
 	}
+	return d.digested(key, value)
+}
+
+// digested is the revision of a value that was read while its date was fresh. It
+// still names that value when the date has aged.
+func (d date) digested(key store.Key, value []byte) store.Revision {
 	return store.Revision(d.text+"-") + legacy.Revision([]byte(key.Service), []byte(key.Account), value)
 }
 

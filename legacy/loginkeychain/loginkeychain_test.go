@@ -15,6 +15,7 @@ import (
 
 	"github.com/kinring/kinring/internal/mac"
 	"github.com/kinring/kinring/internal/secitem"
+	"github.com/kinring/kinring/internal/secitem/desk"
 	"github.com/kinring/kinring/internal/secitem/emulator"
 	"github.com/kinring/kinring/legacy/safestorage"
 	"github.com/kinring/kinring/store"
@@ -207,7 +208,7 @@ func TestGoKeyring(t *testing.T) {
 	} {
 		m := emulator.New()
 		leave(t, m, emulator.SecurityTool(), key, stored)
-		o := Options{Program: mac.New(m.Run(newBuild())), Tool: asSecurity(t, serve(t, m.Run(emulator.SecurityTool())))}
+		o := Options{Program: mac.New(m.Run(newBuild())), Tool: asSecurity(t, desk.Share(t, m.Run(emulator.SecurityTool())))}
 		want := map[bool]string{true: "login", false: "lögin\n"}[form == "earlier"]
 		i, err := openAs(t, "macgokeyring", o).Get(t.Context(), key)
 		if err != nil || string(i.Value.Bytes()) != want || len(m.Prompts()) != 0 {
@@ -220,7 +221,7 @@ func TestGoKeyring(t *testing.T) {
 // that does not fit into its line is refused before anything is touched.
 func TestGoKeyringShowsNoValue(t *testing.T) {
 	m := emulator.New()
-	tool := asSecurity(t, serve(t, m.Run(emulator.SecurityTool())))
+	tool := asSecurity(t, desk.Share(t, m.Run(emulator.SecurityTool())))
 	arguments := filepath.Join(t.TempDir(), "arguments")
 	spy := filepath.Join(t.TempDir(), "spy")
 	script := fmt.Sprintf("#!/bin/sh\nprintf '%%s\\n' \"$*\" >>%s\nexec %s \"$@\"\n", arguments, tool)
@@ -279,12 +280,12 @@ func TestSafeStorage(t *testing.T) {
 		m := emulator.New()
 		leave(t, m, older(), store.Key{Service: "Code Safe Storage", Account: account}, "cGFzc3dvcmQ=")
 		m.SetAnswer(emulator.Script(emulator.Allow))
-		safe := SafeStorage{App: "Code", Options: Options{Program: mac.New(m.Run(newBuild()))}}
-		secret, err := safe.Secret(t.Context(), safestorage.DarwinKey)
+		options := Options{Program: mac.New(m.Run(newBuild()))}
+		secret, err := SafeStorage{App: "Code", Options: options}.Secret(t.Context(), safestorage.DarwinKey)
 		if err != nil || string(secret) != "cGFzc3dvcmQ=" || len(m.Prompts()) != 1 {
 			t.Errorf("%s: %q, %v, %d questions", account, secret, err, len(m.Prompts()))
 		}
-		s := openAs(t, "macsafekey", safe.Options)
+		s := openAs(t, "macsafekey", options)
 		_, put := s.Put(t.Context(), SafeStorageKey("Code"), store.Item{}, store.Any())
 		if del := s.Delete(t.Context(), SafeStorageKey("Code"), store.Any()); !errors.Is(put, store.ErrUnsupported) || !errors.Is(del, store.ErrUnsupported) {
 			t.Errorf("put %v, delete %v", put, del)

@@ -62,7 +62,10 @@ func (n native) read(ctx context.Context, item store.Key) ([]byte, error) {
 			items, err = n.program.CopyMatching(q.Dict())
 			return err
 		})
-		if err != nil || len(items) != 1 {
+		if err == nil && items[0].Data == nil {
+			err = &secitem.TypeError{Call: "SecItemCopyMatching", Got: "attributes alone"}
+		}
+		if err != nil {
 			return nil, err
 		}
 		return items[0].Data, nil

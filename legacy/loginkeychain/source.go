@@ -179,12 +179,9 @@ func (s *source) get(ctx context.Context, key store.Key) (store.Item, error) {
 	if err != nil {
 		return store.Item{}, err
 	}
-	value, known := s.kept.of(f)
-	if !known {
-		if value, err = s.values.read(ctx, f.item); err != nil {
-			return store.Item{}, err
-		}
-		s.kept.keep(f, value)
+	value, err := s.value(ctx, f)
+	if err != nil {
+		return store.Item{}, err
 	}
 	defer clear(value)
 	if len(value) > store.MaxValue {
@@ -192,6 +189,19 @@ func (s *source) get(ctx context.Context, key store.Key) (store.Item, error) {
 			Remedy: "look whether it is the right item"}
 	}
 	return store.Item{Value: store.NewValue(value), Revision: f.date.revision(key, value)}, nil
+}
+
+// value returns the value of an item: the one that was read before, if it has not
+// changed since, or what may cost a question.
+func (s *source) value(ctx context.Context, f found) ([]byte, error) {
+	if value, known := s.kept.of(f); known {
+		return value, nil
+	}
+	value, err := s.values.read(ctx, f.item)
+	if err == nil {
+		s.kept.keep(f, value)
+	}
+	return value, err
 }
 
 // Put writes the item if the condition holds.
@@ -261,14 +271,14 @@ func (s *source) holds(ctx context.Context, key store.Key, f found, present bool
 	}
 	same, sure := f.date.is(rev)
 	if same && !sure {
-		value, err := s.values.read(ctx, f.item)
+		value, err := s.value(ctx, f)
 		if errors.Is(err, store.ErrNotFound) {
 			return legacy.Conflict(cond)
 		}
 		if err != nil {
 			return err
 		}
-		same = f.date.revision(key, value) == rev
+		same = f.date.digested(key, value) == rev
 		clear(value)
 	}
 	if !same {

@@ -11,6 +11,7 @@ import (
 	"github.com/kinring/kinring/internal/keyringtest"
 	"github.com/kinring/kinring/internal/litedb"
 	"github.com/kinring/kinring/legacy/safestorage"
+	"github.com/kinring/kinring/legacy/safestorage/keyring"
 )
 
 // cookie is what the page sets, and back what it is to be after kinring sealed
@@ -34,7 +35,7 @@ func TestChromiumAndBack(t *testing.T) {
 	})
 	t.Run("v11, gnome-keyring", func(t *testing.T) {
 		bus := keyringtest.NewGNOME(t).Bus
-		visits(t, bus, "gnome-libsecret", safestorage.LinuxKeyring, safestorage.Keyring{
+		visits(t, bus, "gnome-libsecret", safestorage.LinuxKeyring, keyring.Keys{
 			App: "chromium", Options: secretservice.Options{Address: bus.Address}})
 	})
 }

@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"github.com/kinring/kinring/internal/durable"
-	"github.com/kinring/kinring/legacy/loginkeychain"
 	"github.com/kinring/kinring/legacy/safestorage"
 	"github.com/kinring/kinring/store"
 )
@@ -75,16 +74,8 @@ func newSource(path, service string, a app, safe *safestorage.Safe) *source {
 
 // safeOf returns the app's safe storage on this system.
 func safeOf(name, userData string) *safestorage.Safe {
-	s := &safestorage.Safe{DPAPI: safestorage.SystemDPAPI(), Remember: runtime.GOOS == "darwin"}
-	switch runtime.GOOS {
-	case "darwin":
-		s.Keys = loginkeychain.SafeStorage{App: name}
-	case "linux":
-		s.Keys = safestorage.Keyring{App: name}
-	case "windows":
-		s.Keys = safestorage.LocalState{Path: filepath.Join(userData, "Local State"), DPAPI: s.DPAPI}
-	}
-	return s
+	dpapi := safestorage.SystemDPAPI()
+	return &safestorage.Safe{DPAPI: dpapi, Keys: keysOf(name, userData, dpapi), Remember: runtime.GOOS == "darwin"}
 }
 
 // Storage is the selector "vscode-storage": whether the app keeps secrets in its

@@ -10,6 +10,7 @@ import (
 	"net/rpc"
 	"os"
 	"path/filepath"
+	"testing"
 	"time"
 
 	"github.com/kinring/kinring/internal/secitem"
@@ -34,6 +35,18 @@ func Open(m secitem.Mac) (socket string, done func(), err error) {
 	}
 	go Serve(l, m)
 	return socket, func() { _, _ = l.Close(), os.RemoveAll(dir) }, nil
+}
+
+// Share serves a program's view of a Mac for as long as a test runs, and returns
+// the socket.
+func Share(t testing.TB, m secitem.Mac) string {
+	t.Helper()
+	socket, done, err := Open(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(done)
+	return socket
 }
 
 // Serve serves a program's view of a Mac to whoever dials, until the listener is
@@ -66,11 +79,28 @@ type Question struct {
 type Reply struct {
 	Status   secitem.Status
 	Other    string // an error that is no Status
-	Items    []secitem.Item
+	Items    []item
 	Any      []any // one value, or none
 	Identity secitem.Identity
 	State    secitem.KeychainState
 	Bool     bool
+}
+
+// item says of an empty value, or empty attributes, that they are there: gob does
+// not.
+type item struct {
+	secitem.Item
+	HasData, HasAttributes bool
+}
+
+func (i item) whole() secitem.Item {
+	if i.HasData && i.Data == nil {
+		i.Data = []byte{}
+	}
+	if i.HasAttributes && i.Attributes == nil {
+		i.Attributes = secitem.Dict{}
+	}
+	return i.Item
 }
 
 func (r *Reply) fail(err error) {
@@ -100,7 +130,9 @@ func (d *Desk) Add(q Question, r *Reply) error {
 // CopyMatching serves secitem.Table.
 func (d *Desk) CopyMatching(q Question, r *Reply) error {
 	items, err := d.mac.CopyMatching(q.Dict)
-	r.Items = items
+	for _, i := range items {
+		r.Items = append(r.Items, item{i, i.Data != nil, i.Attributes != nil})
+	}
 	r.fail(err)
 	return nil
 }
@@ -182,7 +214,11 @@ func (c *client) Add(d secitem.Dict) error {
 
 func (c *client) CopyMatching(d secitem.Dict) ([]secitem.Item, error) {
 	r, err := c.call("CopyMatching", Question{Dict: d})
-	return r.Items, err
+	var items []secitem.Item
+	for _, i := range r.Items {
+		items = append(items, i.whole())
+	}
+	return items, err
 }
 
 func (c *client) Update(d, changes secitem.Dict) error {

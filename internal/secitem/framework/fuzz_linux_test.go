@@ -114,8 +114,8 @@ func FuzzAnswers(f *testing.F) {
 		}
 		p.release()
 		for _, query := range []secitem.Query{{}, {ReturnData: true}, {ReturnAttributes: true, All: true}, {Keychain: secitem.Login, ReturnData: true, ReturnAttributes: true}} {
-			if items, err := d.CopyMatching(query.Dict()); err != nil && items != nil {
-				t.Errorf("items and an error: %v", err)
+			if items, err := d.CopyMatching(query.Dict()); (err != nil) != (len(items) == 0) {
+				t.Errorf("%d items and the error %v", len(items), err)
 			}
 		}
 		_, _ = d.Entitlement("x")

@@ -64,32 +64,21 @@ func worker() (store.Store, error) {
 	return openStore(context.Background(), m, os.Getenv(groupVariable), os.TempDir())
 }
 
-// serve lets other processes use the libraries.
-func serve(t testing.TB, m secitem.Mac) string {
-	t.Helper()
-	socket, done, err := desk.Open(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(done)
-	return socket
-}
-
 // TestStore: the whole contract of a store, and its failures.
 func TestStore(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the emulator is held to the same contract in backend/keychain")
 	}
 	d := open(t)
-	socket := serve(t, d)
+	socket := desk.Share(t, d)
 	var names []string
 	var count atomic.Int64
 	storetest.Run(t, storetest.Target{
 		Open: func(t testing.TB) store.Store {
-			r := &ring{name: fmt.Sprintf("group%d", count.Add(1)), gate: &sync.RWMutex{}}
+			r := &ring{name: fmt.Sprintf("group%d", count.Add(1))}
 			names = append(names, secitemtest.Team+"."+r.name)
 			d.member(t, secitem.EntitlementAccessGroups, names...)
-			r.mac = secitem.Faults{Mac: d, Before: func(string) error { r.gate.RLock(); defer r.gate.RUnlock(); return nil }}
+			r.mac, r.gate = secitemtest.Gate(d)
 			return r.open(t)
 		},
 		Reopen: func(t testing.TB, closed store.Store) store.Store { r := *closed.(*ring); return r.open(t) },

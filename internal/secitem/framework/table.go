@@ -80,6 +80,9 @@ func (f *Framework) items(result ref, asked bool) ([]secitem.Item, error) {
 		return []secitem.Item{i}, err
 	}
 	n := f.f.arrayCount(result)
+	if n <= 0 {
+		return nil, &secitem.TypeError{Call: "SecItemCopyMatching", Got: "an empty array"}
+	}
 	items := make([]secitem.Item, 0, n)
 	for at := range n {
 		i, err := f.item(f.f.arrayAt(result, at), asked)

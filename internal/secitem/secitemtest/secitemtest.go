@@ -6,6 +6,7 @@ package secitemtest
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/kinring/kinring/internal/secitem"
@@ -27,6 +28,16 @@ const (
 // Open returns a Mac with empty keychains, seen by a program that is entitled to
 // these groups, in this order.
 type Open func(t testing.TB, groups ...string) secitem.Mac
+
+// Gate returns a Mac on which no call begins while somebody holds the lock.
+func Gate(m secitem.Mac) (secitem.Mac, *sync.RWMutex) {
+	gate := &sync.RWMutex{}
+	return secitem.Faults{Mac: m, Before: func(string) error {
+		gate.RLock()
+		defer gate.RUnlock()
+		return nil
+	}}, gate
+}
 
 // Row is one row: what is there, one call, its status, what is there after.
 type Row struct {

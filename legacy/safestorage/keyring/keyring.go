@@ -1,10 +1,14 @@
-package safestorage
+// Package keyring finds the keys that an app on Linux keeps in the desktop's
+// keyring. It is apart from the forms so that only a program that looks there
+// links a D-Bus library.
+package keyring
 
 import (
 	"context"
 	"errors"
 
 	"github.com/kinring/kinring/backend/secretservice"
+	"github.com/kinring/kinring/legacy/safestorage"
 	"github.com/kinring/kinring/store"
 )
 
@@ -20,9 +24,9 @@ const (
 // item has none: what speaks to the keyring without libsecret writes no schema.
 var schemas = []string{"chrome_libsecret_os_crypt_password_v2", "chrome_libsecret_os_crypt_password", ""}
 
-// Keyring finds the keys that an app on Linux keeps in the desktop's keyring
-// through the Secret Service API. KWallet's own API is not spoken.
-type Keyring struct {
+// Keys finds an app's keys through the Secret Service API. KWallet's own API is
+// not spoken.
+type Keys struct {
 	// App is the application attribute: "chromium", "Code".
 	App string
 	// Options say which bus, and whether a person may be asked to unlock.
@@ -31,7 +35,7 @@ type Keyring struct {
 
 // Secret returns the text of the app's item for LinuxKeyring, and the portal's
 // secret for LinuxPortal. Locked items are never passed over.
-func (k Keyring) Secret(ctx context.Context, form Form) ([]byte, error) {
+func (k Keys) Secret(ctx context.Context, form safestorage.Form) ([]byte, error) {
 	searches := k.searches(form)
 	if len(searches) == 0 {
 		return nil, &store.Error{Class: store.ErrUnsupported, Detail: "the keyring has no key of " + form.String()}
@@ -50,11 +54,11 @@ func (k Keyring) Secret(ctx context.Context, form Form) ([]byte, error) {
 	return nil, &store.Error{Class: store.ErrNotFound, Store: "secret-service", Detail: "the keyring has no item of " + k.App}
 }
 
-func (k Keyring) searches(form Form) (out []map[string]string) {
+func (k Keys) searches(form safestorage.Form) (out []map[string]string) {
 	switch form {
-	case LinuxPortal:
+	case safestorage.LinuxPortal:
 		return []map[string]string{{attributeID: "", attributeSchema: schemaPortal}}
-	case LinuxKeyring:
+	case safestorage.LinuxKeyring:
 		for _, schema := range schemas {
 			attributes := map[string]string{attributeApp: k.App}
 			if schema != "" {
@@ -67,7 +71,7 @@ func (k Keyring) searches(form Form) (out []map[string]string) {
 }
 
 // find returns the secret of the one item with the attributes.
-func (k Keyring) find(ctx context.Context, conn *secretservice.Conn, attributes map[string]string) ([]byte, error) {
+func (k Keys) find(ctx context.Context, conn *secretservice.Conn, attributes map[string]string) ([]byte, error) {
 	items, err := conn.Search(ctx, attributes)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package safestorage_test
+package loginkeychain_test
 
 import (
 	"context"
@@ -13,9 +13,18 @@ import (
 	"github.com/kinring/kinring/store"
 )
 
-// TestLoginItem runs against the emulated Mac: the key of an Electron app and of
+const made = "bWFkZSB1cCBrZXkgdGV4dA=="
+
+func wantSecret(t *testing.T, k safestorage.Keys, want string) {
+	t.Helper()
+	if secret, err := k.Secret(t.Context(), safestorage.DarwinKey); err != nil || string(secret) != want {
+		t.Errorf("%q, %v; want %q", secret, err, want)
+	}
+}
+
+// TestSafeStorage runs against the emulated Mac: the key of an Electron app and of
 // Chromium is found, that of another app is not, and nothing is made.
-func TestLoginItem(t *testing.T) {
+func TestSafeStorage(t *testing.T) {
 	machine := emulator.New()
 	program := emulator.Program{Name: "app", Identifier: "com.example.app", Team: "ABCDE12345", Attended: true}
 	app := machine.Run(program)
@@ -29,8 +38,8 @@ func TestLoginItem(t *testing.T) {
 	item := func(name string) *safestorage.Safe {
 		return &safestorage.Safe{GOOS: "darwin", Keys: loginkeychain.SafeStorage{App: name, Options: options}}
 	}
-	wantSecret(t, item("Code").Keys, safestorage.DarwinKey, made)
-	wantSecret(t, item("Chromium").Keys, safestorage.DarwinKey, "older")
+	wantSecret(t, item("Code").Keys, made)
+	wantSecret(t, item("Chromium").Keys, "older")
 	sealed, err := item("Code").Seal(t.Context(), safestorage.DarwinKey, []byte("made up"))
 	if err != nil {
 		t.Fatal(err)

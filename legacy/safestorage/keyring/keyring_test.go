@@ -1,4 +1,4 @@
-package safestorage_test
+package keyring_test
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"github.com/kinring/kinring/backend/secretservice"
 	"github.com/kinring/kinring/internal/keyringtest"
 	"github.com/kinring/kinring/legacy/safestorage"
+	"github.com/kinring/kinring/legacy/safestorage/keyring"
 	"github.com/kinring/kinring/store"
 )
 
@@ -39,7 +40,7 @@ func schemaOf(app, version string) map[string]string {
 // the portal's secret by its own.
 func TestKeyringFindsTheAppsItem(t *testing.T) {
 	bus := keyringtest.NewGNOME(t).Bus
-	k := safestorage.Keyring{App: "Code", Options: secretservice.Options{Address: bus.Address}}
+	k := keyring.Keys{App: "Code", Options: secretservice.Options{Address: bus.Address}}
 	if _, err := k.Secret(t.Context(), safestorage.LinuxKeyring); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("nothing there: %v", err)
 	}
@@ -71,7 +72,7 @@ func wantSecret(t *testing.T, k safestorage.Keys, form safestorage.Form, want st
 func TestI4KeyringLockedOrAway(t *testing.T) {
 	gnome := keyringtest.NewGNOME(t)
 	put(t, gnome.Bus, made, schemaOf("Code", "_v2"))
-	k := safestorage.Keyring{App: "Code", Options: secretservice.Options{Address: gnome.Bus.Address}}
+	k := keyring.Keys{App: "Code", Options: secretservice.Options{Address: gnome.Bus.Address}}
 	s := &safestorage.Safe{GOOS: "linux", Keys: k}
 	sealed, err := s.Seal(t.Context(), safestorage.LinuxKeyring, []byte("made up"))
 	if err != nil {
