@@ -114,6 +114,9 @@ type Reading struct {
 	Generation uint64 `json:"generation"`
 }
 
+// Wipe overwrites the value.
+func (r Reading) Wipe() { r.Value.Wipe() }
+
 // Set is set's parameters.
 type Set struct {
 	KeyRef
@@ -195,6 +198,13 @@ type Current struct {
 	Reading     *Reading `json:"reading,omitempty"`
 }
 
+// Wipe overwrites the value, if there is one.
+func (c Current) Wipe() {
+	if c.Reading != nil {
+		c.Reading.Wipe()
+	}
+}
+
 // UpdateEnd ends an update: with a value, with nothing changed, or given up.
 type UpdateEnd struct {
 	Update string  `json:"update"`
@@ -270,6 +280,9 @@ type Item struct {
 	Record   string `json:"record,omitempty"`
 	Revision string `json:"revision,omitempty"`
 }
+
+// Wipe overwrites the value.
+func (i Item) Wipe() { i.Value.Wipe() }
 
 // Put is store/put's parameters.
 type Put struct {
