@@ -48,6 +48,8 @@ const (
 	MethodLegacyGet = "legacy/get"
 	// MethodLegacyList asks it for the keys, without values.
 	MethodLegacyList = "legacy/list"
+	// MethodLegacyDelete asks it to remove a value, if it said that it does that.
+	MethodLegacyDelete = "legacy/delete"
 )
 
 // Hello is the first request of a connection.
@@ -332,6 +334,8 @@ type Lease struct {
 // source that the client serves from now on.
 type Serving struct {
 	Source string `json:"source"`
+	// Deletes says that the client answers legacy/delete too.
+	Deletes bool `json:"deletes,omitempty"`
 }
 
 // LegacyGet is the parameters of the request legacy/get to a client that serves
@@ -340,6 +344,16 @@ type Serving struct {
 type LegacyGet struct {
 	Source string `json:"source"`
 	Key
+}
+
+// LegacyDelete is the parameters of the request legacy/delete. With a value the
+// client removes the key only if it holds this value, and otherwise answers with an
+// error of code conflict: what came late must not remove what was written since.
+// Nothing there is not found.
+type LegacyDelete struct {
+	Source string `json:"source"`
+	Key
+	Value *Secret `json:"value,omitempty"`
 }
 
 // LegacyItem is the answer to legacy/get.

@@ -135,7 +135,7 @@ func until(t *testing.T, what string, try func() bool) {
 }
 
 // awaitFile waits until a program that runs in the background has made a file.
-func awaitFile(t *testing.T, path string) {
+func awaitFile(t testing.TB, path string) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
