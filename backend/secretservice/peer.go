@@ -111,7 +111,7 @@ func (p *peer) ask(ctx context.Context, method string, args []any, out ...any) e
 // at returns an object of the provider.
 func (p *peer) at(path dbus.ObjectPath) target { return target{p.link, p.name, path} }
 
-// mostAgreements is how many agreements are made for one session: one in seventy
+// mostAgreements is how many agreements are made for one session: one in sixty
 // is refused, and never so many in a row.
 const mostAgreements = 8
 

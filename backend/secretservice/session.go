@@ -49,10 +49,10 @@ func newAgreement() (agreement, error) {
 
 // plainNumber reports whether both sides of an agreement understand a number in
 // the same way. The API wants it as it is, with zeros on its left. KWallet 5.103
-// takes and sends numbers as signed ones and so drops a leading FF byte, and does
-// not pad the shared secret. One in a hundred sessions with it would have two
-// different keys: what is read there is garbage, and what is written is lost.
-func plainNumber(b []byte) bool { return len(b) == groupBytes && b[0] != 0 && b[0] != 0xff }
+// takes numbers for signed ones and so drops a leading FF byte, and does not pad the
+// shared secret. One in a hundred sessions with it would have two different keys:
+// what is read there is garbage, and what is written is lost.
+func plainNumber(b []byte) bool { return b[0] != 0 && b[0] != 0xff }
 
 // public is what the other side gets.
 func (a agreement) public() []byte {
@@ -71,7 +71,7 @@ func (a agreement) key(public []byte) (key []byte, sure bool, err error) {
 	shared := new(big.Int).Exp(other, a.private, prime).FillBytes(make([]byte, groupBytes))
 	defer clear(shared)
 	key, err = hkdf.Key(sha256.New, shared, nil, "", 16)
-	return key, plainNumber(public) && plainNumber(shared), err
+	return key, plainNumber(other.FillBytes(make([]byte, groupBytes))) && plainNumber(shared), err
 }
 
 // wireSecret is the API's struct Secret.
