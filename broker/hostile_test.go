@@ -269,17 +269,6 @@ func TestHostile(t *testing.T) {
 			}
 			b.await(t, "the deaf client to be dropped", func() bool { return b.server.Conns() == 0 })
 		}},
-		"too many connections": {broker.Limits{ConnsPerPeer: 3}, func(t *testing.T, b *running) {
-			var open []*raw
-			for range 3 {
-				open = append(open, b.greeted(t))
-			}
-			r := b.raw(t)
-			r.wantRefusal(wire.CodeBusy, "too many connections")
-			r.wantEnd()
-			open[0].Close()
-			b.await(t, "room for another", func() bool { return b.server.Conns() < 3 })
-		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := serve(t, inMemory(), broker.Options{Limits: c.limits})

@@ -76,8 +76,8 @@ func killEach(t *testing.T, role string, prepare func(*testing.T) string, check 
 		stride = 1
 	}
 	killed := 0
-	for _, call := range killable {
-		for n := 1; ; n += stride {
+	for call, most := range callsOf(t, role, prepare(t)) {
+		for n := 1; n <= most; n += stride {
 			path := prepare(t)
 			alive, said := runKilled(t, role, path, call, n)
 			check(t, path, strings.Contains(said, "done"))
@@ -91,6 +91,21 @@ func killEach(t *testing.T, role string, prepare func(*testing.T) string, check 
 		t.Error("no run was killed")
 	}
 	t.Logf("killed at %d calls", killed)
+}
+
+// callsOf counts the calls of a role that lives: at most so many there are to be
+// killed at, in all its threads together.
+func callsOf(t *testing.T, role, path string) map[string]int {
+	t.Helper()
+	_, trace := under(t, role, path, "-e", "trace="+strings.Join(killable, ","))
+	counts := map[string]int{}
+	for _, line := range withoutEnds(trace) {
+		if call, _, begun := strings.Cut(line, "("); begun && !strings.Contains(call, "<") {
+			name := strings.Fields(call)
+			counts[name[len(name)-1]]++
+		}
+	}
+	return counts
 }
 
 func runKilled(t *testing.T, role, path, call string, n int) (alive bool, said string) {
