@@ -6,6 +6,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/kinring/kinring/internal/durable"
 	"github.com/kinring/kinring/store"
@@ -128,11 +131,28 @@ func readSecret(ctx context.Context, path string, limit int64) ([]byte, error) {
 const keyFilePrefix = "kinring-vault-key-1:"
 
 // GenerateKeyFile makes a new key and writes it to a file that must not be
-// there yet, readable by the user alone.
+// there yet, readable by the user alone. It makes missing directories, as Create
+// does.
 func GenerateKeyFile(ctx context.Context, path string) error {
 	text := newKeyText()
 	defer clear(text)
-	return store.At(durable.CreateFile(ctx, path, text, 0o600), "init", "vault", store.Key{})
+	err := store.FromContext(ctx)
+	if err == nil {
+		err = makeMissing(filepath.Dir(path))
+	}
+	if err == nil {
+		err = durable.CreateFile(ctx, path, text, 0o600)
+	}
+	return store.At(err, "init", "vault", store.Key{})
+}
+
+// makeMissing makes a directory that is not there. One that is may be shared with
+// others, as /etc is: its files are judged one by one.
+func makeMissing(dir string) error {
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return nil // what is wrong with it, the use of it says
+	}
+	return durable.MkdirAll(dir)
 }
 
 // newKeyText returns a new key as a key file holds it.

@@ -14,7 +14,7 @@ import (
 )
 
 func TestGenerateKeyFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "key")
+	path := filepath.Join(t.TempDir(), "made", "too", "key")
 	if err := GenerateKeyFile(t.Context(), path); err != nil {
 		t.Fatal(err)
 	}
