@@ -3,7 +3,6 @@ package peer
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -111,10 +110,13 @@ func (p *signed) signature() (team, identifier string, err error) {
 }
 
 // What a team and an identifier may be made of. Others could end the quotes of a
-// requirement, or look like a pattern of a grant.
-var (
-	teams       = regexp.MustCompile(`^[A-Z0-9]{10}$`)
-	identifiers = regexp.MustCompile(`^[A-Za-z0-9._-]{1,255}$`)
+// requirement, or look like a pattern of a grant. Regular expressions would say the
+// same, and every program that holds a secret would link them.
+const (
+	inTeam        = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	inIdentifier  = inTeam + "abcdefghijklmnopqrstuvwxyz._-"
+	teamLength    = 10
+	maxIdentifier = 255
 )
 
 // Requirement is what the code of a program has to meet to be taken for this one:
@@ -125,9 +127,9 @@ func Requirement(team, identifier string) (string, error) {
 	switch {
 	case team == "":
 		return "", errors.New("no team signed it")
-	case !teams.MatchString(team):
+	case len(team) != teamLength || strings.Trim(team, inTeam) != "":
 		return "", fmt.Errorf("its team %q is none", team)
-	case !identifiers.MatchString(identifier):
+	case identifier == "" || len(identifier) > maxIdentifier || strings.Trim(identifier, inIdentifier) != "":
 		return "", fmt.Errorf("its identifier %q has characters that identifiers do not have", identifier)
 	}
 	return `anchor apple generic and identifier "` + identifier + `"` +
