@@ -126,9 +126,15 @@ func TestRequestTakesTooLong(t *testing.T) {
 	b.greeted(t).wantClass("store/get", storeGet, store.ErrTimedOut)
 }
 
-// TestWaitTakesTooLong: nor does a lease that nobody gives back.
+// TestWaitTakesTooLong (I11): nor does a lease that nobody gives back, whatever the
+// store.
 func TestWaitTakesTooLong(t *testing.T) {
-	b := serve(t, newVault(t), broker.Options{Limits: broker.Limits{Call: 100 * time.Millisecond}})
+	t.Run("vault", func(t *testing.T) { waitTakesTooLong(t, newVault(t)) })
+	t.Run("memory", func(t *testing.T) { waitTakesTooLong(t, inMemory()) })
+}
+
+func waitTakesTooLong(t *testing.T, d store.Driver) {
+	b := serve(t, d, broker.Options{Limits: broker.Limits{Call: 100 * time.Millisecond}})
 	if m := b.greeted(t).ask(1, "lease/hold", storeGet); m.Err != nil {
 		t.Fatal(m.Err)
 	}
