@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/kinring/kinring/coexist"
-	"github.com/kinring/kinring/internal/lease"
 	"github.com/kinring/kinring/store"
 )
 
@@ -91,7 +90,7 @@ type proxy struct{ vanished bool }
 type proxyKey struct{}
 
 // proxied returns the lease as a proxy's Update releases it.
-func proxied(ctx context.Context, held *lease.Lease) coexist.Lease {
+func proxied(ctx context.Context, held coexist.Lease) coexist.Lease {
 	if p, ok := ctx.Value(proxyKey{}).(*proxy); ok {
 		return proxyLease{held, p}
 	}
@@ -99,7 +98,7 @@ func proxied(ctx context.Context, held *lease.Lease) coexist.Lease {
 }
 
 type proxyLease struct {
-	*lease.Lease
+	coexist.Lease
 	proxy *proxy
 }
 

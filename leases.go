@@ -14,8 +14,7 @@ type leases struct{ shared *sharedStore }
 // lockDirer is implemented by stores that have a place of their own for locks.
 type lockDirer interface{ LockDir() string }
 
-// Hold takes the lease on a key for all programs that share the store. A store
-// that belongs to this process alone needs none: the ring's queue is enough.
+// Hold takes the lease on a key for all programs that share the store.
 func (l leases) Hold(ctx context.Context, key store.Key) (coexist.Lease, error) {
 	opened, err := l.shared.open(ctx)
 	switch {
@@ -29,7 +28,11 @@ func (l leases) Hold(ctx context.Context, key store.Key) (coexist.Lease, error) 
 	}
 	info := opened.Info()
 	if !info.Capabilities.Persistent {
-		return noLease{}, nil
+		held, err := l.shared.own.hold(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		return proxied(ctx, held), nil
 	}
 	dir := lease.DefaultDir()
 	if d, ok := opened.(lockDirer); ok {

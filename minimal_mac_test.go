@@ -1,8 +1,6 @@
 package kinring_test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -14,15 +12,8 @@ var maxOnMac = map[string]int64{"arm64": 4_000_000, "amd64": 4 << 20}
 func TestMinimalProgramOnMacs(t *testing.T) {
 	for arch, most := range maxOnMac {
 		t.Run(arch, func(t *testing.T) {
-			program := filepath.Join(t.TempDir(), "minimal")
-			goFor(t, "darwin", arch, "build", "-ldflags=-s -w", "-o", program, "./testdata/minimal")
-			info, err := os.Stat(program)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Logf("stripped, it has %d bytes", info.Size())
-			if info.Size() > most {
-				t.Errorf("it has %d bytes, more than %d", info.Size(), most)
+			if size := minimalSize(t, "darwin", arch); size > most {
+				t.Errorf("it has %d bytes, more than %d", size, most)
 			}
 		})
 	}

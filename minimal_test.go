@@ -11,48 +11,50 @@ import (
 	"github.com/kinring/kinring/internal/keyringtest"
 )
 
-// maxMinimal is how large the smallest useful program may be when it is stripped,
-// in bytes.
-const maxMinimal = 5_100_000
+// maxOnLinux is how large the smallest useful program for Linux may be when it is
+// stripped, in bytes. The figure that is aimed at is 4 MB, as on a Mac: the
+// D-Bus library and what it links are more than the difference.
+const maxOnLinux = 4_800_000
 
 // linkedByNone are packages that a program gets with another store, with a legacy
 // layout or with the command, and never with a keyring alone.
 var linkedByNone = []string{
 	"modernc.org/", // SQLite
 	"filippo.io/",
+	"github.com/ebitengine/purego",
 	"github.com/spf13/",
 	"github.com/kinring/kinring/backend/vault",
 	"github.com/kinring/kinring/legacy/",
 	"github.com/kinring/kinring/internal/keyringtest",
 	"golang.org/x/crypto/",
+	"regexp",
 }
 
-// A program that keeps its secrets in the system's keyring pays for nothing else.
-func TestMinimalProgram(t *testing.T) {
-	for goos, alone := range map[string][]string{
-		"linux":  {"github.com/ebitengine/purego"},
-		"darwin": {"github.com/godbus/"},
-	} {
-		t.Run(goos, func(t *testing.T) {
-			for _, dep := range strings.Fields(goFor(t, goos, "amd64", "list", "-deps", "./testdata/minimal")) {
-				for _, unwanted := range append(alone, linkedByNone...) {
-					if strings.HasPrefix(dep, unwanted) {
-						t.Errorf("it links %s", dep)
-					}
-				}
+// A program that keeps its secrets in the desktop's keyring pays for nothing else.
+func TestMinimalProgramOnLinux(t *testing.T) {
+	for _, dep := range strings.Fields(goFor(t, "linux", "amd64", "list", "-deps", "./testdata/minimal")) {
+		for _, unwanted := range linkedByNone {
+			if strings.HasPrefix(dep, unwanted) {
+				t.Errorf("it links %s", dep)
 			}
-			program := filepath.Join(t.TempDir(), "minimal")
-			goFor(t, goos, "amd64", "build", "-ldflags=-s -w", "-o", program, "./testdata/minimal")
-			info, err := os.Stat(program)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Logf("stripped, it has %d bytes", info.Size())
-			if info.Size() > maxMinimal {
-				t.Errorf("it has %d bytes, more than %d", info.Size(), maxMinimal)
-			}
-		})
+		}
 	}
+	if size := minimalSize(t, "linux", "amd64"); size > maxOnLinux {
+		t.Errorf("it has %d bytes, more than %d", size, maxOnLinux)
+	}
+}
+
+// minimalSize builds the program, stripped.
+func minimalSize(t *testing.T, goos, goarch string) int64 {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "minimal")
+	goFor(t, goos, goarch, "build", "-ldflags=-s -w", "-o", program, "./testdata/minimal")
+	info, err := os.Stat(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("stripped, it has %d bytes", info.Size())
+	return info.Size()
 }
 
 // TestMinimalProgramWorks: it is small, and not because something is missing.

@@ -212,7 +212,7 @@ func (r *Ring) StatusOf(ctx context.Context, keys ...store.Key) (Status, error) 
 	if err != nil {
 		return st, err
 	}
-	overview, err := r.engine.Status(ctx, false, keys...)
+	overview, err := r.overview(ctx, keys)
 	if err != nil {
 		return st, err
 	}

@@ -19,6 +19,7 @@ type sharedStore struct {
 	memory *memory // nil: the ring never keeps secrets in memory
 	said   func(error)
 	noted  stamps // of the sources, beside this store
+	own    ownLeases
 
 	mu     sync.Mutex
 	opened store.Store

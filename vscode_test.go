@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kinring/kinring"
 	"github.com/kinring/kinring/backend/secretservice"
@@ -169,7 +171,10 @@ func (d *desk) wantGet(ring *kinring.Ring, name, want string, from kinring.Prove
 	}
 }
 
-const githubName = "vscode.github-authentication/github.auth"
+const (
+	githubName    = "vscode.github-authentication/github.auth"
+	githubAccount = `{"extensionId":"vscode.github-authentication","key":"github.auth"}`
+)
 
 func account(extension, key string) string {
 	return `{"extensionId":"` + extension + `","key":"` + key + `"}`
@@ -184,48 +189,82 @@ func TestVSCodeMigration(t *testing.T) {
 	}
 	d := newDesk(t)
 	d.install("Code")
-	secrets := map[string]string{account("vscode.github-authentication", "github.auth"): "made up: naïve login"}
+	secrets := map[string]string{githubAccount: "made up: naïve login"}
 	for i := range n - 1 {
 		secrets[account("pub.ext", fmt.Sprintf("key %d", i))] = fmt.Sprintf("value %d", i)
 	}
 	d.appWrites("Code", secrets)
-
-	var last kinring.Progress
-	told := 0
-	ring := d.open("vscode", []string{"*"}, kinring.WithMigrationProgress(func(p kinring.Progress) { last = p; told++ }))
-	d.wantGet(ring, githubName, "made up: naïve login", kinring.FromShared)
-	if p, ran, err := ring.Migrated(t.Context()); err != nil || !ran || !p.Complete || p.Verified != n || len(p.Failed) != 0 {
-		t.Errorf("migrated: %+v, %v, %v", p, ran, err)
+	ring := d.migrates(n)
+	for i := 0; i < n-1; i += 97 {
+		d.wantGet(ring, fmt.Sprintf("pub.ext/key %d", i), fmt.Sprintf("value %d", i), kinring.FromShared)
 	}
-	if told != n || last.Done != n || last.Total != n {
-		t.Errorf("progress was told %d times, at last %+v", told, last)
-	}
-	d.wantGet(ring, "pub.ext/key 7", "value 7", kinring.FromShared)
-	if got := d.appReads("Code"); len(got) != n || got[account("pub.ext", "key 7")] != "value 7" {
-		t.Errorf("the app reads %d secrets", len(got))
+	if got := d.appReads("Code"); !maps.Equal(got, secrets) {
+		t.Errorf("the app reads %d secrets, and not those that it wrote", len(got))
 	}
 
-	for name, value := range map[string]string{githubName: "new login", "pub.ext/key 7": "", "pub.ext/added": "added"} {
-		if _, err := ring.Set(t.Context(), name, []byte(value)); err != nil {
-			t.Errorf("set %s: %v", name, err)
-		}
-	}
+	d.sets(ring, map[string]string{githubName: "new login", "pub.ext/key 7": "", "pub.ext/added": "added"})
 	if existed, err := ring.Delete(t.Context(), "pub.ext/key 8"); err != nil || !existed {
 		t.Errorf("delete: %v, %v", existed, err)
 	}
-	got := d.appReads("Code")
-	for account, want := range map[string]string{account("vscode.github-authentication", "github.auth"): "new login",
-		account("pub.ext", "key 7"): "", account("pub.ext", "added"): "added", account("pub.ext", "key 9"): "value 9"} {
-		if value, there := got[account]; !there || value != want {
-			t.Errorf("the app reads %q for %s, %v", value, account, there)
+	secrets[githubAccount], secrets[account("pub.ext", "key 7")], secrets[account("pub.ext", "added")] = "new login", "", "added"
+	delete(secrets, account("pub.ext", "key 8"))
+	if got := d.appReads("Code"); !maps.Equal(got, secrets) {
+		t.Errorf("the app reads %d secrets, and not those that are to be there", len(got))
+	}
+	d.writesBack(ring, n)
+
+	d.appWrites("Code", map[string]string{githubAccount: "the app signed in anew"})
+	d.wantGet(ring, githubName, "the app signed in anew", kinring.FromShared)
+}
+
+// migrates opens a ring that shares everything and lets its first operation
+// migrate n secrets.
+func (d *desk) migrates(n int) *kinring.Ring {
+	d.Helper()
+	var last kinring.Progress
+	told, begun := 0, time.Now()
+	ring := d.open("vscode", []string{"*"}, kinring.WithMigrationProgress(func(p kinring.Progress) { last = p; told++ }))
+	d.wantGet(ring, githubName, "made up: naïve login", kinring.FromShared)
+	d.Logf("%d migrated in %s", n, time.Since(begun).Round(time.Millisecond))
+	if p, ran, err := ring.Migrated(d.Context()); err != nil || !ran || !p.Complete || p.Verified != n || len(p.Failed) != 0 {
+		d.Errorf("migrated: %+v, %v, %v", p, ran, err)
+	}
+	if told != n || last.Done != n || last.Total != n {
+		d.Errorf("progress was told %d times, at last %+v", told, last)
+	}
+	return ring
+}
+
+func (d *desk) sets(ring *kinring.Ring, values map[string]string) {
+	d.Helper()
+	for name, value := range values {
+		if _, err := ring.Set(d.Context(), name, []byte(value)); err != nil {
+			d.Fatalf("set %s: %v", name, err)
 		}
 	}
-	if _, there := got[account("pub.ext", "key 8")]; there || len(got) != n {
-		t.Errorf("the app reads %d secrets, of which one is deleted", len(got))
-	}
+}
 
-	d.appWrites("Code", map[string]string{account("vscode.github-authentication", "github.auth"): "the app signed in anew"})
-	d.wantGet(ring, githubName, "the app signed in anew", kinring.FromShared)
+// writesBack sets one of a hundred of n secrets, each a write of its own in both
+// stores, and lets the app read them. KINRING_LONG=1 sets all.
+func (d *desk) writesBack(ring *kinring.Ring, n int) {
+	d.Helper()
+	if os.Getenv("KINRING_LONG") != "1" {
+		n /= 100
+	}
+	values := map[string]string{}
+	for i := range n {
+		values[fmt.Sprintf("pub.ext/new %d", i)] = fmt.Sprintf("new value %d", i)
+	}
+	begun := time.Now()
+	d.sets(ring, values)
+	d.Logf("%d written back in %s", n, time.Since(begun).Round(time.Millisecond))
+	got := d.appReads("Code")
+	for name, want := range values {
+		_, key, _ := strings.Cut(name, "/")
+		if value := got[account("pub.ext", key)]; value != want {
+			d.Fatalf("the app reads %q for %s", value, name)
+		}
+	}
 }
 
 // TestF1AnotherFlavourNeverSees: on one machine and in one store, no flavour sees
@@ -283,7 +322,7 @@ func TestVSCodeUnsharedKeys(t *testing.T) {
 func TestE4LockedKeyring(t *testing.T) {
 	d := newDesk(t)
 	d.install("Code")
-	d.appWrites("Code", map[string]string{account("vscode.github-authentication", "github.auth"): "login"})
+	d.appWrites("Code", map[string]string{githubAccount: "login"})
 	d.gnome.Lock(t)
 	ring := d.open("vscode", nil)
 	if _, err := ring.Get(t.Context(), githubName); !errors.Is(err, kinring.ErrLocked) {
@@ -296,7 +335,7 @@ func TestE4LockedKeyring(t *testing.T) {
 		t.Errorf("set: %v", err)
 	}
 	d.gnome.Unlock(t)
-	if got := d.appReads("Code"); got[account("vscode.github-authentication", "github.auth")] != "login" || len(got) != 1 {
+	if got := d.appReads("Code"); got[githubAccount] != "login" || len(got) != 1 {
 		t.Errorf("the app reads %v", got)
 	}
 	d.wantGet(d.open("vscode", nil), githubName, "login", kinring.FromShared)

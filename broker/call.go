@@ -23,6 +23,8 @@ type call struct {
 	id     json.RawMessage
 	params json.RawMessage
 	method method
+	// then is done once the request is answered, if it is not nil.
+	then func()
 	// limit ends a request that takes long; nil for one that does not.
 	limit atomic.Pointer[time.Timer]
 	late  atomic.Bool
@@ -121,6 +123,9 @@ func (c *call) serve() {
 	c.answer(c.id, result, err)
 	if r, ok := result.(wipeable); ok {
 		r.Wipe()
+	}
+	if c.then != nil {
+		c.then()
 	}
 }
 

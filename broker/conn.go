@@ -153,6 +153,8 @@ func (c *conn) lost(err error) {
 	switch {
 	case errors.Is(err, wire.ErrFrame):
 		c.answer(nil, nil, wire.Refuse(wire.CodeParse, err.Error(), "see docs/BROKER.md"))
+	case errors.Is(err, errNoRoom):
+		c.answer(nil, nil, wire.Refuse(wire.CodeBusy, errNoRoom.Error(), "try again later"))
 	case errors.Is(err, os.ErrDeadlineExceeded) && !c.isDraining():
 		if why := c.in.overdue(); why != "" {
 			c.answer(nil, nil, wire.Refuse(wire.CodeBusy, why, "connect again"))

@@ -134,7 +134,7 @@ func TestDocumentedTables(t *testing.T) {
 	for _, m := range []string{wire.MethodHello, wire.MethodProve, wire.MethodPing, wire.MethodGet, wire.MethodSet, wire.MethodDelete, wire.MethodList,
 		wire.MethodStatus, wire.MethodRejected, wire.MethodUpdateBegin, wire.MethodUpdateEnd, wire.MethodWatch, wire.MethodUnwatch, wire.MethodMigrate,
 		wire.MethodStoreOpen, wire.MethodStoreGet, wire.MethodStorePut, wire.MethodStoreDelete, wire.MethodStoreList, wire.MethodStorePrint,
-		wire.MethodLeaseHold, wire.MethodLeaseBegin, wire.MethodLeaseEnd, wire.MethodServe, wire.MethodLegacyGet, wire.MethodBroker,
+		wire.MethodLeaseHold, wire.MethodLeaseBegin, wire.MethodLeaseEnd, wire.MethodServe, wire.MethodLegacyGet, wire.MethodLegacyDelete, wire.MethodBroker,
 		wire.MethodUnlock, wire.MethodLock, wire.MethodShutdown, wire.NoteCancel, wire.NoteChanged, wire.NoteProgress} {
 		if !strings.Contains(text, "`"+m+"`") {
 			t.Errorf("the document has no method %s", m)

@@ -128,159 +128,153 @@ func (r *running) wantGood(t *testing.T) {
 	}
 }
 
+// quick are limits that a test need not wait for long.
+var quick = broker.Limits{Hello: 300 * time.Millisecond, Frame: 300 * time.Millisecond, Idle: 2 * time.Second}
+
+// hostile is what clients do that do not keep to the protocol.
+var hostile = map[string]struct {
+	limits broker.Limits
+	act    func(*testing.T, *running)
+}{
+	"says nothing": {quick, func(t *testing.T, b *running) {
+		r := b.raw(t)
+		r.wantRefusal(wire.CodeBusy, "no hello")
+		r.wantEnd()
+	}},
+	"slow header": {quick, func(t *testing.T, b *running) {
+		r := b.greeted(t)
+		r.say([]byte("Content-Le"))
+		r.wantRefusal(wire.CodeBusy, "not completed")
+		r.wantEnd()
+	}},
+	"slow body": {quick, func(t *testing.T, b *running) {
+		r := b.greeted(t)
+		r.say([]byte("Content-Length: 2000000\r\n\r\n{"))
+		r.wantRefusal(wire.CodeBusy, "not completed")
+		r.wantEnd()
+	}},
+	"idle": {broker.Limits{Idle: 1500 * time.Millisecond}, func(t *testing.T, b *running) {
+		r := b.greeted(t)
+		r.wantRefusal(wire.CodeBusy, "no request")
+		r.wantEnd()
+	}},
+	"half-open": {broker.Limits{}, func(t *testing.T, b *running) {
+		r := b.greeted(t)
+		r.say(frame(`{"jsonrpc":"2.0","id":1,"method":"ping"}`))
+		if err := r.Conn.(*net.UnixConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		if m := r.answer(); m.Err != nil || string(m.ID) != "1" { // what was asked before is answered
+			t.Errorf("answered %+v", m)
+		}
+		r.wantEnd()
+	}},
+	"one byte at a time": {broker.Limits{}, func(t *testing.T, b *running) {
+		r := b.raw(t)
+		for _, one := range append(frame(hello), frame(`{"jsonrpc":"2.0","id":1,"method":"ping"}`)...) {
+			r.say([]byte{one})
+		}
+		r.answer()
+		if m := r.answer(); m.Err != nil || string(m.ID) != "1" {
+			t.Errorf("answered %+v", m)
+		}
+	}},
+	"frame over the limit": {broker.Limits{}, func(t *testing.T, b *running) {
+		r := b.greeted(t)
+		r.say(fmt.Appendf(nil, "Content-Length: %d\r\n\r\n", wire.MaxFrame+1))
+		r.wantRefusal(wire.CodeParse, "too large")
+		r.wantEnd()
+	}},
+	"largest frame": {broker.Limits{}, func(t *testing.T, b *running) {
+		r := b.greeted(t)
+		r.say(frame(`{"jsonrpc":"2.0","id":1,"method":"ping"` + strings.Repeat(" ", wire.MaxFrame-40) + `}`))
+		if m := r.answer(); m.Err != nil {
+			t.Errorf("answered %v", m.Err)
+		}
+	}},
+	"large frame before hello": {broker.Limits{}, func(t *testing.T, b *running) {
+		r := b.raw(t)
+		r.say([]byte("Content-Length: 100000\r\n\r\n"))
+		r.wantRefusal(wire.CodeParse, "too large")
+		r.wantEnd()
+	}},
+	"no framing": {broker.Limits{}, func(t *testing.T, b *running) {
+		r := b.greeted(t)
+		r.say([]byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+		r.wantRefusal(wire.CodeParse, "framing")
+		r.wantEnd()
+	}},
+	"malformed JSON": {broker.Limits{}, func(t *testing.T, b *running) {
+		r := b.greeted(t)
+		r.say(frame(`{"jsonrpc":"2.0","id":1,"method":`))
+		r.wantRefusal(wire.CodeParse, "no JSON-RPC")
+		r.say(frame(`[{"jsonrpc":"2.0","id":1,"method":"ping"}]`))
+		r.wantRefusal(wire.CodeInvalidRequest, "batches")
+		r.say(frame(strings.Repeat(`{"a":`, 100_000)))
+		r.wantRefusal(wire.CodeParse, "no JSON-RPC")
+		r.say(frame(`{"jsonrpc":"2.0","id":2,"method":"get","params":{"key":7}}`))
+		r.wantRefusal(wire.CodeInvalidParams, "wrong shape")
+		r.say(frame(`{"jsonrpc":"2.0","id":3,"method":"no\u0000such"}`))
+		r.wantRefusal(wire.CodeMethodNotFound, `no\x00such`)
+		r.say(frame(`{"jsonrpc":"2.0","id":4,"method":"ping"}`))
+		if m := r.answer(); m.Err != nil { // the framing held, so the connection does
+			t.Errorf("answered %v", m.Err)
+		}
+	}},
+	"not UTF-8": {broker.Limits{}, func(t *testing.T, b *running) {
+		r := b.greeted(t)
+		r.say(frame("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"get\",\"params\":{\"key\":\"\xff\"}}"))
+		r.wantRefusal(wire.CodeParse, "not UTF-8")
+	}},
+	"no hello": {broker.Limits{}, func(t *testing.T, b *running) {
+		r := b.raw(t)
+		r.say(frame(`{"jsonrpc":"2.0","id":1,"method":"list"}`))
+		r.wantRefusal(wire.CodeInvalidRequest, "not hello")
+		r.say(frame(`{"jsonrpc":"2.0","id":2,"method":"hello","params":{"versions":[99]}}`))
+		r.wantRefusal(wire.CodeOf(store.ErrUnsupported), "version 1")
+	}},
+	"hello twice": {broker.Limits{}, func(t *testing.T, b *running) {
+		r := b.greeted(t)
+		r.say(frame(hello))
+		r.wantRefusal(wire.CodeInvalidRequest, "before")
+	}},
+	"a value and a key over their limits": {broker.Limits{}, func(t *testing.T, b *running) {
+		r := b.greeted(t)
+		r.say(frame(`{"jsonrpc":"2.0","id":1,"method":"set","params":{"key":"a","value":"` + strings.Repeat("AAAA", store.MaxValue/3+1) + `"}}`))
+		r.wantRefusal(wire.CodeOf(store.ErrTooLarge), "too large")
+		r.say(frame(`{"jsonrpc":"2.0","id":2,"method":"get","params":{"service":"s","account":"` + strings.Repeat("a", store.MaxAccount+1) + `"}}`))
+		r.wantRefusal(wire.CodeOf(store.ErrTooLarge), "too large")
+	}},
+	"too many requests at a time": {broker.Limits{Inflight: 4}, func(t *testing.T, b *running) {
+		holder := b.greeted(t)
+		holder.say(frame(`{"jsonrpc":"2.0","id":1,"method":"update/begin","params":{"key":"busy"}}`))
+		holder.answer()
+		r := b.greeted(t)
+		for n := range 5 {
+			r.say(frame(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"update/begin","params":{"key":"busy"}}`, n+1)))
+		}
+		r.wantRefusal(wire.CodeBusy, "too many requests")
+		r.say(frame(`{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":1}}`)) // what gives room is heard
+		r.wantRefusal(wire.CodeOf(store.ErrCancelled), "cancelled")
+	}},
+	"takes no answers": {broker.Limits{Write: 300 * time.Millisecond}, func(t *testing.T, b *running) {
+		if _, err := b.ring.Set(t.Context(), "large", bytes.Repeat([]byte("x"), store.MaxValue)); err != nil {
+			t.Fatal(err)
+		}
+		r := b.greeted(t)
+		for n := range 8 {
+			if _, err := r.Write(frame(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"get","params":{"key":"large"}}`, n+1))); err != nil {
+				break // it hung up already
+			}
+		}
+		b.await(t, "the deaf client to be dropped", func() bool { return b.server.Conns() == 0 })
+	}},
+}
+
 // TestHostile: what does not keep to the protocol gets its documented answer, and
 // disturbs nobody.
 func TestHostile(t *testing.T) {
-	quick := broker.Limits{Hello: 300 * time.Millisecond, Frame: 300 * time.Millisecond, Idle: 2 * time.Second}
-	for name, c := range map[string]struct {
-		limits broker.Limits
-		act    func(*testing.T, *running)
-	}{
-		"says nothing": {quick, func(t *testing.T, b *running) {
-			r := b.raw(t)
-			r.wantRefusal(wire.CodeBusy, "no hello")
-			r.wantEnd()
-		}},
-		"slow header": {quick, func(t *testing.T, b *running) {
-			r := b.greeted(t)
-			r.say([]byte("Content-Le"))
-			r.wantRefusal(wire.CodeBusy, "not completed")
-			r.wantEnd()
-		}},
-		"slow body": {quick, func(t *testing.T, b *running) {
-			r := b.greeted(t)
-			r.say([]byte("Content-Length: 2000000\r\n\r\n{"))
-			r.wantRefusal(wire.CodeBusy, "not completed")
-			r.wantEnd()
-		}},
-		"idle": {broker.Limits{Idle: 1500 * time.Millisecond}, func(t *testing.T, b *running) {
-			r := b.greeted(t)
-			r.wantRefusal(wire.CodeBusy, "no request")
-			r.wantEnd()
-		}},
-		"half-open": {broker.Limits{}, func(t *testing.T, b *running) {
-			r := b.greeted(t)
-			r.say(frame(`{"jsonrpc":"2.0","id":1,"method":"ping"}`))
-			if err := r.Conn.(*net.UnixConn).CloseWrite(); err != nil {
-				t.Fatal(err)
-			}
-			if m := r.answer(); m.Err != nil || string(m.ID) != "1" { // what was asked before is answered
-				t.Errorf("answered %+v", m)
-			}
-			r.wantEnd()
-		}},
-		"one byte at a time": {broker.Limits{}, func(t *testing.T, b *running) {
-			r := b.raw(t)
-			for _, one := range append(frame(hello), frame(`{"jsonrpc":"2.0","id":1,"method":"ping"}`)...) {
-				r.say([]byte{one})
-			}
-			r.answer()
-			if m := r.answer(); m.Err != nil || string(m.ID) != "1" {
-				t.Errorf("answered %+v", m)
-			}
-		}},
-		"frame over the limit": {broker.Limits{}, func(t *testing.T, b *running) {
-			r := b.greeted(t)
-			r.say(fmt.Appendf(nil, "Content-Length: %d\r\n\r\n", wire.MaxFrame+1))
-			r.wantRefusal(wire.CodeParse, "too large")
-			r.wantEnd()
-		}},
-		"largest frame": {broker.Limits{}, func(t *testing.T, b *running) {
-			r := b.greeted(t)
-			r.say(frame(`{"jsonrpc":"2.0","id":1,"method":"ping"` + strings.Repeat(" ", wire.MaxFrame-40) + `}`))
-			if m := r.answer(); m.Err != nil {
-				t.Errorf("answered %v", m.Err)
-			}
-		}},
-		"large frame before hello": {broker.Limits{}, func(t *testing.T, b *running) {
-			r := b.raw(t)
-			r.say([]byte("Content-Length: 100000\r\n\r\n"))
-			r.wantRefusal(wire.CodeParse, "too large")
-			r.wantEnd()
-		}},
-		"no framing": {broker.Limits{}, func(t *testing.T, b *running) {
-			r := b.greeted(t)
-			r.say([]byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"))
-			r.wantRefusal(wire.CodeParse, "framing")
-			r.wantEnd()
-		}},
-		"malformed JSON": {broker.Limits{}, func(t *testing.T, b *running) {
-			r := b.greeted(t)
-			r.say(frame(`{"jsonrpc":"2.0","id":1,"method":`))
-			r.wantRefusal(wire.CodeParse, "no JSON-RPC")
-			r.say(frame(`[{"jsonrpc":"2.0","id":1,"method":"ping"}]`))
-			r.wantRefusal(wire.CodeInvalidRequest, "batches")
-			r.say(frame(strings.Repeat(`{"a":`, 100_000)))
-			r.wantRefusal(wire.CodeParse, "no JSON-RPC")
-			r.say(frame(`{"jsonrpc":"2.0","id":2,"method":"get","params":{"key":7}}`))
-			r.wantRefusal(wire.CodeInvalidParams, "wrong shape")
-			r.say(frame(`{"jsonrpc":"2.0","id":3,"method":"no\u0000such"}`))
-			r.wantRefusal(wire.CodeMethodNotFound, `no\x00such`)
-			r.say(frame(`{"jsonrpc":"2.0","id":4,"method":"ping"}`))
-			if m := r.answer(); m.Err != nil { // the framing held, so the connection does
-				t.Errorf("answered %v", m.Err)
-			}
-		}},
-		"not UTF-8": {broker.Limits{}, func(t *testing.T, b *running) {
-			r := b.greeted(t)
-			r.say(frame("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"get\",\"params\":{\"key\":\"\xff\"}}"))
-			r.wantRefusal(wire.CodeParse, "not UTF-8")
-		}},
-		"no hello": {broker.Limits{}, func(t *testing.T, b *running) {
-			r := b.raw(t)
-			r.say(frame(`{"jsonrpc":"2.0","id":1,"method":"list"}`))
-			r.wantRefusal(wire.CodeInvalidRequest, "not hello")
-			r.say(frame(`{"jsonrpc":"2.0","id":2,"method":"hello","params":{"versions":[99]}}`))
-			r.wantRefusal(wire.CodeOf(store.ErrUnsupported), "version 1")
-		}},
-		"hello twice": {broker.Limits{}, func(t *testing.T, b *running) {
-			r := b.greeted(t)
-			r.say(frame(hello))
-			r.wantRefusal(wire.CodeInvalidRequest, "before")
-		}},
-		"a value and a key over their limits": {broker.Limits{}, func(t *testing.T, b *running) {
-			r := b.greeted(t)
-			r.say(frame(`{"jsonrpc":"2.0","id":1,"method":"set","params":{"key":"a","value":"` + strings.Repeat("AAAA", store.MaxValue/3+1) + `"}}`))
-			r.wantRefusal(wire.CodeOf(store.ErrTooLarge), "too large")
-			r.say(frame(`{"jsonrpc":"2.0","id":2,"method":"get","params":{"service":"s","account":"` + strings.Repeat("a", store.MaxAccount+1) + `"}}`))
-			r.wantRefusal(wire.CodeOf(store.ErrTooLarge), "too large")
-		}},
-		"too many requests at a time": {broker.Limits{Inflight: 4}, func(t *testing.T, b *running) {
-			holder := b.greeted(t)
-			holder.say(frame(`{"jsonrpc":"2.0","id":1,"method":"update/begin","params":{"key":"busy"}}`))
-			holder.answer()
-			r := b.greeted(t)
-			for n := range 5 {
-				r.say(frame(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"update/begin","params":{"key":"busy"}}`, n+1)))
-			}
-			r.wantRefusal(wire.CodeBusy, "too many requests")
-			r.say(frame(`{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":1}}`)) // what gives room is heard
-			r.wantRefusal(wire.CodeOf(store.ErrCancelled), "cancelled")
-		}},
-		"takes no answers": {broker.Limits{Write: 300 * time.Millisecond}, func(t *testing.T, b *running) {
-			if _, err := b.ring.Set(t.Context(), "large", bytes.Repeat([]byte("x"), store.MaxValue)); err != nil {
-				t.Fatal(err)
-			}
-			r := b.greeted(t)
-			for n := range 8 {
-				if _, err := r.Write(frame(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"get","params":{"key":"large"}}`, n+1))); err != nil {
-					break // it hung up already
-				}
-			}
-			b.await(t, "the deaf client to be dropped", func() bool { return b.server.Conns() == 0 })
-		}},
-		"too many connections": {broker.Limits{ConnsPerPeer: 3}, func(t *testing.T, b *running) {
-			var open []*raw
-			for range 3 {
-				open = append(open, b.greeted(t))
-			}
-			r := b.raw(t)
-			r.wantRefusal(wire.CodeBusy, "too many connections")
-			r.wantEnd()
-			open[0].Close()
-			b.await(t, "room for another", func() bool { return b.server.Conns() < 3 })
-		}},
-	} {
+	for name, c := range hostile {
 		t.Run(name, func(t *testing.T) {
 			b := serve(t, inMemory(), broker.Options{Limits: c.limits})
 			c.act(t, b)

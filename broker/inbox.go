@@ -72,8 +72,9 @@ func (in *inbox) take(size int) {
 // fill reads more of a frame that will take size bytes, or 0 if that is not known.
 func (in *inbox) fill(size int) error {
 	if in.start > 0 {
-		in.end = copy(in.buf, in.buf[in.start:in.end])
-		in.start = 0
+		moved := copy(in.buf, in.buf[in.start:in.end])
+		clear(in.buf[moved:in.end]) // it may hold a value
+		in.start, in.end = 0, moved
 	}
 	if in.end == len(in.buf) || size > len(in.buf) && len(in.buf) < usual {
 		if err := in.grow(size); err != nil {

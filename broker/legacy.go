@@ -77,7 +77,7 @@ func (c *call) serveLegacy() (any, error) {
 		return nil, &store.Error{Class: store.ErrUnsupported, Op: "serve", Store: "broker", Detail: "this family has no source that a client may serve",
 			Remedy: "give the profile a legacy source of layout " + Layout}
 	}
-	if err := c.s.Legacy.serve(p.Source, c.conn); err != nil {
+	if err := c.s.Legacy.serve(p, c.conn); err != nil {
 		return nil, err
 	}
 	c.mu.Lock()

@@ -205,8 +205,10 @@ func (c *call) watch() (any, error) {
 		cancel()
 		return nil, err
 	}
-	c.handlers.Add(1)
-	go c.tell(ctx, id, key)
+	c.then = func() { // the client has to know the watch by its name first
+		c.handlers.Add(1)
+		go c.tell(ctx, id, key)
+	}
 	return wire.Watching{Watch: id}, nil
 }
 

@@ -1,7 +1,13 @@
 package broker
 
 import (
+	"cmp"
 	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"sync"
 
 	"github.com/kinring/kinring/broker/wire"
@@ -16,18 +22,31 @@ const Layout = "client"
 // own. It is a layout: a ring whose profile names a source of layout "client" reads
 // it through the client that serves it, and cannot read it while none does.
 type Sources struct {
+	// seal makes revisions: values of clients have none of their own.
+	seal  [32]byte
 	mu    sync.Mutex
-	names map[string]*conn // nil where nobody serves it now
+	names map[string]served // without a connection where nobody serves it now
+}
+
+// served is who serves a source.
+type served struct {
+	by      *conn
+	deletes bool
 }
 
 // NewSources returns sources that no profile has named yet. Register it with
 // store.RegisterLayout.
-func NewSources() *Sources { return &Sources{names: map[string]*conn{}} }
+func NewSources() *Sources {
+	s := &Sources{names: map[string]served{}}
+	_, _ = rand.Read(s.seal[:]) // it never fails: see its documentation
+	return s
+}
 
 // Name is what a profile calls the layout.
 func (*Sources) Name() string { return Layout }
 
-// Capabilities says that nothing is written to what only a client can read.
+// Capabilities says that nothing is written to what only a client can read. Whether
+// it deletes, each client says for itself.
 func (*Sources) Capabilities() store.Capabilities {
 	return store.Capabilities{ReadOnly: true, Persistent: true}
 }
@@ -37,7 +56,7 @@ func (s *Sources) Open(config store.SourceConfig) (store.Store, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known := s.names[config.Name]; !known {
-		s.names[config.Name] = nil
+		s.names[config.Name] = served{}
 	}
 	return &source{s, config.Name}, nil
 }
@@ -47,23 +66,23 @@ func (*Sources) Canonical(value []byte) []byte { return value }
 
 // serve makes a client the one that serves a source. The last one to come serves
 // it: it is the one that runs.
-func (s *Sources) serve(name string, c *conn) error {
+func (s *Sources) serve(p wire.Serving, c *conn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, known := s.names[name]; !known {
-		return &store.Error{Class: store.ErrInvalid, Op: "serve", Store: "broker", Detail: "the profile has no source " + visible(name) + " that a client may serve",
+	if _, known := s.names[p.Source]; !known {
+		return &store.Error{Class: store.ErrInvalid, Op: "serve", Store: "broker", Detail: "the profile has no source " + visible(p.Source) + " that a client may serve",
 			Remedy: "give the profile a legacy source of layout " + Layout}
 	}
-	s.names[name] = c
+	s.names[p.Source] = served{c, p.Deletes}
 	return nil
 }
 
 func (s *Sources) drop(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for name, by := range s.names {
-		if by == c {
-			s.names[name] = nil
+	for name, now := range s.names {
+		if now.by == c {
+			s.names[name] = served{}
 		}
 	}
 }
@@ -71,13 +90,20 @@ func (s *Sources) drop(c *conn) {
 // ask asks the client that serves a source.
 func (s *Sources) ask(ctx context.Context, name, method string, params, into any) error {
 	s.mu.Lock()
-	c := s.names[name]
+	c := s.names[name].by
 	s.mu.Unlock()
 	if c == nil {
 		return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService,
 			Detail: "the program that can read this source is not connected", Remedy: "start it"}
 	}
 	return c.ask(ctx, method, params, into)
+}
+
+// deletes reports whether the client that serves a source removes values.
+func (s *Sources) deletes(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.names[name].deletes
 }
 
 // source is one source as a store.
@@ -112,7 +138,7 @@ func (s *source) get(ctx context.Context, key store.Key) (store.Item, error) {
 		return store.Item{}, &store.Error{Class: store.ErrCorrupt, Detail: "the program that serves this source answered without a value"}
 	}
 	defer item.Value.Wipe()
-	out := store.Item{Value: store.NewValue(*item.Value)}
+	out := store.Item{Value: store.NewValue(*item.Value), Revision: s.revision(*item.Value)}
 	return out, store.CheckItem(out, s.all.Capabilities())
 }
 
@@ -121,14 +147,34 @@ func (s *source) Put(context.Context, store.Key, store.Item, store.Condition) (s
 	return "", s.readOnly("put")
 }
 
-// Delete removes nothing. What is not there needs no removing.
+// revision returns what tells a value from others, as long as this process lives.
+func (s *source) revision(value []byte) store.Revision {
+	mac := hmac.New(sha256.New, s.all.seal[:])
+	mac.Write(value)
+	return store.Revision(hex.EncodeToString(mac.Sum(nil)[:16]))
+}
+
+// Delete has the client remove a value, if it does that. What is not there needs no
+// removing. A condition is checked here and again by the client.
 func (s *source) Delete(ctx context.Context, key store.Key, cond store.Condition) error {
-	if cond.IsAny() {
-		if _, err := s.Get(ctx, key); err != nil {
-			return err
-		}
+	item, err := s.Get(ctx, key)
+	revision, match := cond.Revision()
+	switch {
+	case errors.Is(err, store.ErrNotFound), err != nil && match, errors.Is(err, store.ErrNoService):
+		return err
+	case !s.all.deletes(s.name):
+		return cmp.Or(err, s.readOnly("delete"))
+	case err == nil && match && revision != item.Revision:
+		return store.At(&store.Error{Class: store.ErrConflict, Detail: "the source holds another value"}, "delete", s.name, key)
 	}
-	return s.readOnly("delete")
+	p := wire.LegacyDelete{Source: s.name, Key: wire.Key(key)}
+	if match {
+		value := wire.Secret(item.Value.Bytes())
+		defer value.Wipe()
+		p.Value = &value
+	}
+	item.Value.Wipe()
+	return store.At(s.all.ask(ctx, s.name, wire.MethodLegacyDelete, p, &nothing{}), "delete", s.name, key)
 }
 
 func (s *source) readOnly(op string) error {

@@ -72,3 +72,62 @@ func TestServedSource(t *testing.T) {
 		t.Errorf("with the client gone: %v", err)
 	}
 }
+
+// electron serves the source from a map, as an application does that also deletes.
+func electron(t *testing.T, held map[string]string, before func()) func(context.Context, string, []byte) (any, error) {
+	return func(_ context.Context, method string, params []byte) (any, error) {
+		var p wire.LegacyDelete
+		if err := json.Unmarshal(params, &p); err != nil || p.Source != "electron" {
+			t.Errorf("%s: %v", method, err)
+		}
+		v, ok := held[p.Account]
+		switch {
+		case !ok:
+			return nil, &store.Error{Class: store.ErrNotFound}
+		case method == wire.MethodLegacyGet:
+			return wire.LegacyItem{Value: secret(v)}, nil
+		case method != wire.MethodLegacyDelete:
+			return nil, &store.Error{Class: store.ErrUnsupported}
+		}
+		before()
+		if p.Value != nil && string(*p.Value) != held[p.Account] {
+			return nil, &store.Error{Class: store.ErrConflict}
+		}
+		delete(held, p.Account)
+		return struct{}{}, nil
+	}
+}
+
+// TestServedSourceDeletes (I2): a client that serves a source and deletes in it ends
+// a sign-in everywhere; what was signed in meanwhile is not removed unseen, and the
+// deletion of what a client only reads is partial.
+func TestServedSourceDeletes(t *testing.T) {
+	b := serveAt(t, socketIn(t), older, newVault(t), broker.Options{Legacy: clientSources})
+	held := map[string]string{"auth": "first", "other": "kept"}
+	meanwhile := func() {
+		if held["auth"] == "first" {
+			held["auth"] = "second"
+		}
+	}
+	app := b.dial(client.Options{Answer: electron(t, held, meanwhile)})
+	call[struct{}](t, app, wire.MethodServe, wire.Serving{Source: "electron"})
+	other := b.dial(client.Options{})
+	if _, err := other.Delete(t.Context(), "other"); !errors.Is(err, store.ErrPartial) || held["other"] == "" {
+		t.Errorf("in a source that is only read: %v, %v", err, held)
+	}
+	call[struct{}](t, app, wire.MethodServe, wire.Serving{Source: "electron", Deletes: true})
+	if existed, err := other.Delete(t.Context(), "auth"); err != nil || !existed {
+		t.Errorf("delete: %v, %v", existed, err)
+	}
+	if _, err := other.Delete(t.Context(), "other"); err != nil {
+		t.Errorf("finishing the deletion: %v", err)
+	}
+	if len(held) > 0 {
+		t.Errorf("the client still holds %v", held)
+	}
+	for _, name := range []string{"auth", "other"} {
+		if _, err := other.Get(t.Context(), name); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

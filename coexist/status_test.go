@@ -176,30 +176,6 @@ func TestStatusNeverPrompts(t *testing.T) {
 	}
 }
 
-// TestStatusBeginsNoMigration: under a policy that migrates everything on the first
-// operation, status is none: it writes nothing, and reports what is there.
-func TestStatusBeginsNoMigration(t *testing.T) {
-	w := newWorld(t, coexist.PresetDualWrite, 1)
-	w.config.Leases = &freeLeases{}
-	w.olderSet(0, "old")
-	e := w.process()
-	for _, keys := range [][]store.Key{nil, {key}} {
-		o, err := e.Status(t.Context(), true, keys...)
-		if err != nil || len(o.Keys) != 1 || o.Keys[0].Verdict != coexist.LegacyOnlyHere {
-			t.Errorf("%+v, %v", o, err)
-		}
-	}
-	for _, s := range []*storetest.Faults{w.shared, w.legacy[0]} {
-		if n := s.Count(storetest.VerbPut) + s.Count(storetest.VerbDelete); n != 0 {
-			t.Errorf("status wrote %d times", n)
-		}
-	}
-	if _, err := e.List(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	w.expect("shared after the first operation", w.holds(w.shared), "old")
-}
-
 func TestStatusStates(t *testing.T) {
 	for _, c := range []struct {
 		failure error

@@ -28,8 +28,8 @@ func (f *Family) resolveService(env Environment) error {
 		return refuse("it cannot be read: "+err.Error(), "name the app's product.json, or leave service_from out")
 	}
 	var product map[string]any
-	if err := json.Unmarshal(text, &product); err != nil {
-		return refuse("it is not JSON", "name the app's product.json")
+	if err := json.Unmarshal(text, &product); err != nil || product == nil {
+		return refuse("it is not the JSON that it should be", "name the app's product.json")
 	}
 	switch service := product[productField].(type) {
 	case string:
@@ -37,7 +37,10 @@ func (f *Family) resolveService(env Environment) error {
 		if service != "" {
 			f.Service = service
 		}
-		return store.CheckKey(store.Key{Service: f.Service, Account: "x"})
+		if err := store.CheckKey(store.Key{Service: f.Service, Account: "x"}); err != nil {
+			return refuse(productField+" is no service: "+err.Error(), "correct the file")
+		}
+		return nil
 	case nil:
 		f.Unshared = true
 		return nil

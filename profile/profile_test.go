@@ -31,7 +31,7 @@ func resolve(t *testing.T, p Profile, vars map[string]string) *Family {
 	return f
 }
 
-func builtin(t *testing.T, name string) Profile {
+func builtin(t testing.TB, name string) Profile {
 	t.Helper()
 	p, err := Builtin(name)
 	if err != nil {

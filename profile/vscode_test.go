@@ -149,8 +149,10 @@ func TestF1ServiceFrom(t *testing.T) {
 		`{"nameShort":"Code"}`:                                  "unshared",
 		`{"darwinSharedKeychainServiceName":7}`:                 "error",
 		`{"darwinSharedKeychainServiceName":`:                   "error",
-		`[]`:                                                    "error",
-		``:                                                      "missing",
+		`{"darwinSharedKeychainServiceName":"a\u0000b"}`:        "error",
+		`[]`:   "error",
+		`null`: "error",
+		``:     "missing",
 	} {
 		env := here(nil)
 		env.ReadFile = func(path string) ([]byte, error) {
@@ -182,4 +184,30 @@ func TestF1ServiceFrom(t *testing.T) {
 	if err := p.Check(); !errors.Is(err, store.ErrInvalid) {
 		t.Errorf("an unknown variable: %v", err)
 	}
+}
+
+// FuzzServiceFrom: whatever stands in a product.json, the family shares nothing,
+// or shares under a service that a store takes, or the error names the file.
+func FuzzServiceFrom(f *testing.F) {
+	for _, text := range []string{`{"darwinSharedKeychainServiceName":"com.example.own"}`, `{"darwinSharedKeychainServiceName":""}`,
+		`{"darwinSharedKeychainServiceName":null,"x":[{}]}`, `{"darwinSharedKeychainServiceName":7}`, `null`, `[]`, `{"a":`} {
+		f.Add([]byte(text))
+	}
+	p := builtin(f, "vscode")
+	p.ServiceFrom = "{userdata}/product.json"
+	f.Fuzz(func(t *testing.T, text []byte) {
+		env := here(nil)
+		env.ReadFile = func(string) ([]byte, error) { return text, nil }
+		family, err := p.Resolve(env)
+		if err != nil {
+			if !errors.Is(err, store.ErrInvalid) || !strings.Contains(err.Error(), "product.json") {
+				t.Fatal(err)
+			}
+			return
+		}
+		key := store.Key{Service: family.Service, Account: "x"}
+		if err := store.CheckKey(key); err != nil || family.Unshared && family.Service != p.Service {
+			t.Fatalf("%q, unshared %v: %v", family.Service, family.Unshared, err)
+		}
+	})
 }

@@ -10,19 +10,14 @@ import (
 	"github.com/kinring/kinring/store"
 )
 
-const (
-	teamCharacters  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-	groupCharacters = teamCharacters + "abcdefghijklmnopqrstuvwxyz._-"
-)
-
 // concrete reports whether an entitlement can be a group. macOS takes a wildcard
 // literally, and so it does with a build setting that nobody expanded.
-func concrete(g string) bool { return g != "" && strings.Trim(g, groupCharacters) == "" }
+func concrete(g string) bool { return secitem.IsName(g) }
 
 // nameIn returns the name in "TEAM.name".
 func nameIn(group string) string {
 	team, name, _ := strings.Cut(group, ".")
-	if len(team) != 10 || strings.Trim(team, teamCharacters) != "" {
+	if !secitem.IsTeam(team) {
 		return ""
 	}
 	return name

@@ -47,8 +47,25 @@ func TestKeePassXC(t *testing.T) {
 	}
 	wantClass(t, "a silent deletion", s.Delete(t.Context(), key("other"), store.Any()), store.ErrLocked)
 	wantValue(t, s, "other", sentinel)
+	_, err = s.Put(t.Context(), key("other"), item("{title} would be replaced"), store.Any())
+	wantClass(t, "a value that would come back as another", err, store.ErrUnsupported)
+	wantValue(t, s, "other", sentinel)
+	json := `{"auth_mode":"made up","tokens":{"id":"{","more":[{}]}}`
+	mustPut(t, s, "json", json)
+	wantValue(t, s, "json", json)
 	if err := s.Delete(asking(t), key("other"), store.Any()); err != nil {
 		t.Fatal(err)
 	}
 	wantAbsent(t, s, "other")
+}
+
+func TestHasPlaceholder(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": false, "{": false, "}": false, "{}": false, "{TITLE": false, "{TITLE}": true, "a{ref:P@I:0}": true, "{1}": false,
+		`{"a":1}`: false, `{"a":"{USERNAME}"}`: true, `{"a":{"b":{}}}`: false, "{x{y}": true, "{[}": false, "{a\x00}": true,
+	} {
+		if got := hasPlaceholder([]byte(text)); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
 }

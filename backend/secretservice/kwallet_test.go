@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/godbus/dbus/v5"
+
 	"github.com/kinring/kinring/internal/keyringtest"
 	"github.com/kinring/kinring/store"
 )
@@ -78,4 +80,40 @@ func TestKWalletNames(t *testing.T) {
 		wantClass(t, "delete", s.Delete(t.Context(), k, store.Any()), store.ErrUnsupported)
 	}
 	wantValue(t, s, "a", sentinel)
+}
+
+// TestKWalletKeys (I1): KWallet makes another key than the API says in one of a
+// hundred sessions. Those are not used, and all others read what is there.
+func TestKWalletKeys(t *testing.T) {
+	_, s := newWallet(t)
+	mustPut(t, s, "value", sentinel)
+	items, err := s.conn.Search(t.Context(), wanted(key("value")))
+	if err != nil || len(items) != 1 {
+		t.Fatal(items, err)
+	}
+	const few = 5
+	refused := 0
+	err = s.conn.with(t.Context(), func(p *peer) error {
+		for n := 0; refused < few || n < 100*few; n++ {
+			agreed, err := p.agree(t.Context())
+			if err != nil {
+				return err
+			}
+			if agreed == nil {
+				refused++
+				continue
+			}
+			p.open = agreed
+			secret, err := p.secret(t.Context(), dbus.ObjectPath(items[0].Path))
+			if err != nil || string(secret.Value.Bytes()) != sentinel {
+				t.Fatalf("session %d: %d bytes, %v", n, secret.Value.Len(), err)
+			}
+		}
+		p.open = nil
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantValue(t, s, "value", sentinel)
 }

@@ -111,15 +111,30 @@ func (p *peer) ask(ctx context.Context, method string, args []any, out ...any) e
 // at returns an object of the provider.
 func (p *peer) at(path dbus.ObjectPath) target { return target{p.link, p.name, path} }
 
+// mostAgreements is how many agreements are made for one session: one in sixty
+// is refused, and never so many in a row.
+const mostAgreements = 8
+
 // session returns the encrypted session, which it opens if there is none.
 func (p *peer) session(ctx context.Context) (*session, error) {
 	if err := p.turn.take(ctx); err != nil {
 		return nil, err
 	}
 	defer p.turn.give()
-	if p.open != nil {
-		return p.open, nil
+	for n := 0; p.open == nil; n++ {
+		if n == mostAgreements {
+			return nil, corrupt("the keyring sends public numbers that no key can be made from")
+		}
+		var err error
+		if p.open, err = p.agree(ctx); err != nil {
+			return nil, err
+		}
 	}
+	return p.open, nil
+}
+
+// agree opens a session; nil if its key is not sure.
+func (p *peer) agree(ctx context.Context) (*session, error) {
 	ours, err := newAgreement()
 	if err != nil {
 		return nil, err
@@ -134,12 +149,15 @@ func (p *peer) session(ctx context.Context) (*session, error) {
 	if !ok {
 		return nil, corrupt("the keyring sends no public number")
 	}
-	key, err := ours.key(theirs)
+	key, sure, err := ours.key(theirs)
 	if err != nil {
 		return nil, err
 	}
-	p.open = &session{path, key}
-	return p.open, nil
+	if !sure {
+		p.at(path).post(sessionIface + "Close")
+		return nil, nil
+	}
+	return &session{path, key}, nil
 }
 
 // drop makes the next call agree on a new session.

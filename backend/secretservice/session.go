@@ -37,10 +37,22 @@ type session struct {
 // agreement is our half of a key agreement.
 type agreement struct{ private *big.Int }
 
+// newAgreement makes one whose public number means the same to everybody.
 func newAgreement() (agreement, error) {
-	private, err := rand.Int(rand.Reader, prime)
-	return agreement{private}, err
+	for {
+		private, err := rand.Int(rand.Reader, prime)
+		if a := (agreement{private}); err != nil || plainNumber(a.public()) {
+			return a, err
+		}
+	}
 }
+
+// plainNumber reports whether both sides of an agreement understand a number in
+// the same way. The API wants it as it is, with zeros on its left. KWallet 5.103
+// takes numbers for signed ones and so drops a leading FF byte, and does not pad the
+// shared secret. One in a hundred sessions with it would have two different keys:
+// what is read there is garbage, and what is written is lost.
+func plainNumber(b []byte) bool { return b[0] != 0 && b[0] != 0xff }
 
 // public is what the other side gets.
 func (a agreement) public() []byte {
@@ -48,17 +60,18 @@ func (a agreement) public() []byte {
 }
 
 // key derives the session's key from the other side's public number. The shared
-// secret is padded on its left to the length of the group before it is hashed:
-// one in 256 begins with a zero byte, and without the padding that one fails.
-func (a agreement) key(public []byte) ([]byte, error) {
+// secret is padded on its left to the length of the group before it is hashed.
+// sure says that the other side has the same key, see plainNumber.
+func (a agreement) key(public []byte) (key []byte, sure bool, err error) {
 	other := new(big.Int).SetBytes(public)
 	top := new(big.Int).Sub(prime, big.NewInt(1))
 	if other.Cmp(big.NewInt(1)) <= 0 || other.Cmp(top) >= 0 {
-		return nil, corrupt("the provider's public number is out of range")
+		return nil, false, corrupt("the provider's public number is out of range")
 	}
 	shared := new(big.Int).Exp(other, a.private, prime).FillBytes(make([]byte, groupBytes))
 	defer clear(shared)
-	return hkdf.Key(sha256.New, shared, nil, "", 16)
+	key, err = hkdf.Key(sha256.New, shared, nil, "", 16)
+	return key, plainNumber(other.FillBytes(make([]byte, groupBytes))) && plainNumber(shared), err
 }
 
 // wireSecret is the API's struct Secret.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/kinring/kinring/internal/fence"
 	"github.com/kinring/kinring/internal/lease"
@@ -141,19 +140,11 @@ func (s *keyring) check(key store.Key, item store.Item) error {
 	if err := store.CheckItem(item, capabilities()); err != nil {
 		return err
 	}
+	if err := s.checkValue(item.Value); err != nil {
+		return err
+	}
 	_, err := item.Record.Encode()
 	return err
-}
-
-// checkKey refuses what the keyring would take for another key, beside what no
-// store takes: KWallet drops a byte order mark at the beginning of an attribute.
-func (s *keyring) checkKey(key store.Key) error {
-	const mark = "\ufeff"
-	if s.provider == kwallet && (strings.HasPrefix(key.Service, mark) || strings.HasPrefix(key.Account, mark)) {
-		return &store.Error{Class: store.ErrUnsupported, Detail: "KWallet drops a byte order mark at the beginning of a name",
-			Remedy: "use a name without it"}
-	}
-	return store.CheckKey(key)
 }
 
 // Delete removes the item if the condition holds.

@@ -3,7 +3,6 @@ package peer
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -110,12 +109,8 @@ func (p *signed) signature() (team, identifier string, err error) {
 	return code.Team, code.Identifier, nil
 }
 
-// What a team and an identifier may be made of. Others could end the quotes of a
-// requirement, or look like a pattern of a grant.
-var (
-	teams       = regexp.MustCompile(`^[A-Z0-9]{10}$`)
-	identifiers = regexp.MustCompile(`^[A-Za-z0-9._-]{1,255}$`)
-)
+// maxIdentifier is the longest identifier, in bytes, that is taken for one.
+const maxIdentifier = 255
 
 // Requirement is what the code of a program has to meet to be taken for this one:
 // signed for the Mac App Store, or with a Developer ID, by the team. It is the
@@ -125,9 +120,11 @@ func Requirement(team, identifier string) (string, error) {
 	switch {
 	case team == "":
 		return "", errors.New("no team signed it")
-	case !teams.MatchString(team):
+	// Other characters could end the quotes of the requirement, or look like a
+	// pattern of a grant.
+	case !secitem.IsTeam(team):
 		return "", fmt.Errorf("its team %q is none", team)
-	case !identifiers.MatchString(identifier):
+	case !secitem.IsName(identifier) || len(identifier) > maxIdentifier:
 		return "", fmt.Errorf("its identifier %q has characters that identifiers do not have", identifier)
 	}
 	return `anchor apple generic and identifier "` + identifier + `"` +

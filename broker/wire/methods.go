@@ -48,6 +48,8 @@ const (
 	MethodLegacyGet = "legacy/get"
 	// MethodLegacyList asks it for the keys, without values.
 	MethodLegacyList = "legacy/list"
+	// MethodLegacyDelete asks it to remove a value, if it said that it does that.
+	MethodLegacyDelete = "legacy/delete"
 )
 
 // Hello is the first request of a connection.
@@ -111,6 +113,9 @@ type Reading struct {
 	Revision   string `json:"revision,omitempty"`
 	Generation uint64 `json:"generation"`
 }
+
+// Wipe overwrites the value.
+func (r Reading) Wipe() { r.Value.Wipe() }
 
 // Set is set's parameters.
 type Set struct {
@@ -193,6 +198,13 @@ type Current struct {
 	Reading     *Reading `json:"reading,omitempty"`
 }
 
+// Wipe overwrites the value, if there is one.
+func (c Current) Wipe() {
+	if c.Reading != nil {
+		c.Reading.Wipe()
+	}
+}
+
 // UpdateEnd ends an update: with a value, with nothing changed, or given up.
 type UpdateEnd struct {
 	Update string  `json:"update"`
@@ -269,6 +281,9 @@ type Item struct {
 	Revision string `json:"revision,omitempty"`
 }
 
+// Wipe overwrites the value.
+func (i Item) Wipe() { i.Value.Wipe() }
+
 // Put is store/put's parameters.
 type Put struct {
 	Key
@@ -319,6 +334,8 @@ type Lease struct {
 // source that the client serves from now on.
 type Serving struct {
 	Source string `json:"source"`
+	// Deletes says that the client answers legacy/delete too.
+	Deletes bool `json:"deletes,omitempty"`
 }
 
 // LegacyGet is the parameters of the request legacy/get to a client that serves
@@ -327,6 +344,16 @@ type Serving struct {
 type LegacyGet struct {
 	Source string `json:"source"`
 	Key
+}
+
+// LegacyDelete is the parameters of the request legacy/delete. With a value the
+// client removes the key only if it holds this value, and otherwise answers with an
+// error of code conflict: what came late must not remove what was written since.
+// Nothing there is not found.
+type LegacyDelete struct {
+	Source string `json:"source"`
+	Key
+	Value *Secret `json:"value,omitempty"`
 }
 
 // LegacyItem is the answer to legacy/get.

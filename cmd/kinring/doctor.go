@@ -55,6 +55,7 @@ func (a *app) doctorCommand() *cobra.Command {
 func (a *app) doctor(ctx context.Context) error {
 	d := doctorDocument{Schema: "kinring.doctor/1", Version: version(), Healthy: true}
 	d.Findings = append(a.examineStore(ctx), a.examineFamily(ctx)...)
+	d.Findings = append(d.Findings, a.examineBroker(ctx)...)
 	for _, f := range d.Findings {
 		d.Healthy = d.Healthy && !f.bad()
 	}

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -144,7 +148,10 @@ func loginItem(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // machine changes the Mac: `machine lock-login`, `machine unlock-login`, `machine
-// before-first-unlock`, or asks that nobody was asked: `machine unprompted`.
+// before-first-unlock`, `machine an-hour-ago` (what is written is dated then: no
+// date is so fresh that it says nothing). `machine answer WORD…` says what a person answers, in
+// order, and `machine asked KIND…` what the person has been asked since; `machine
+// unprompted` is that nobody ever was.
 func machine(ts *testscript.TestScript, _ bool, args []string) {
 	m := ts.Value(macKey{}).(*emulator.Mac)
 	switch args[0] {
@@ -154,6 +161,29 @@ func machine(ts *testscript.TestScript, _ bool, args []string) {
 		m.SetLoginLocked(false)
 	case "before-first-unlock":
 		m.SetDevice(emulator.BeforeFirstUnlock)
+	case "an-hour-ago":
+		m.SetClock(func() time.Time { return time.Now().Add(-time.Hour) })
+	case "answer":
+		var answers []emulator.Answer
+		for _, word := range args[1:] {
+			answer, known := map[string]emulator.Answer{"deny": emulator.Deny, "allow": emulator.Allow, "always": emulator.AlwaysAllow}[word]
+			if !known {
+				ts.Fatalf("machine answer %s", word)
+			}
+			answers = append(answers, answer)
+		}
+		m.SetAnswer(emulator.Script(answers...))
+		ts.Setenv("ASKED", fmt.Sprint(len(m.Prompts())))
+	case "asked":
+		before, err := strconv.Atoi(cmp.Or(ts.Getenv("ASKED"), "0"))
+		ts.Check(err)
+		var kinds []string
+		for _, p := range m.Prompts()[before:] {
+			kinds = append(kinds, string(p.Kind))
+		}
+		if !slices.Equal(kinds, args[1:]) {
+			ts.Fatalf("a person was asked for %q, want %q", kinds, args[1:])
+		}
 	case "unprompted":
 		if seen := m.Prompts(); len(seen) > 0 {
 			ts.Fatalf("a person was asked: %v", seen)

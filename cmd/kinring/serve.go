@@ -28,7 +28,8 @@ other verbs use the broker when it is there.
 The socket is KINRING_SOCK, --socket, or FAMILY.sock in a directory of the user's
 own: XDG_RUNTIME_DIR/kinring, /run/user/UID/kinring or /var/tmp/kinring-UID/run.
 Programs of other users are refused. What programs of the same user may do says a
-file of grants (--grants, docs/BROKER.md); without one, everything.
+file of grants (--grants, docs/BROKER.md); without one, everything. On macOS a
+keychain is served only to programs that the family's team has signed.
 
 --stdio serves one client over standard input and output instead: for ssh,
 containers and child processes. A client names it with

@@ -16,9 +16,10 @@ import (
 	"github.com/kinring/kinring/broker/client"
 )
 
-// TestUnlockByPassphrase (I8): a broker is handed the vault's passphrase where the
-// system keeps no keys: a wrong one is refused, the right one serves until lock.
-func TestUnlockByPassphrase(t *testing.T) {
+// lockedBroker starts a broker whose vault a passphrase opens, which it does not
+// have, and returns a connection to it.
+func lockedBroker(t *testing.T) *client.Conn {
+	t.Helper()
 	dir := t.TempDir()
 	env := append(os.Environ(), "HOME="+dir, "XDG_STATE_HOME="+filepath.Join(dir, "state"), "CODEX_HOME="+filepath.Join(dir, "codex"),
 		"KINRING_FAMILY=codex", "KINRING_STORE=vault", "KINRING_PROFILE=", "KINRING_KEY_FILE=", "KINRING_SOCK=", "KINRING_TIMEOUT=60s",
@@ -46,18 +47,25 @@ func TestUnlockByPassphrase(t *testing.T) {
 	if err := broker.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		_ = broker.Process.Signal(syscall.SIGTERM)
 		if err := broker.Wait(); err != nil || bytes.Contains(said.Bytes(), []byte("horse")) {
 			t.Errorf("the broker: %v, said %s", err, &said)
 		}
-	}()
+	})
 	awaitFile(t, socket)
 	c, err := client.Dial(t.Context(), socket, client.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// TestUnlockByPassphrase (I8): a broker is handed the vault's passphrase where the
+// system keeps no keys: a wrong one is refused, the right one serves until lock.
+func TestUnlockByPassphrase(t *testing.T) {
+	c := lockedBroker(t)
 	set := func() error { _, err := c.Set(t.Context(), "note", []byte("value")); return err }
 	if err := set(); !errors.Is(err, kinring.ErrLocked) {
 		t.Errorf("locked: %v", err)
@@ -82,8 +90,52 @@ func TestUnlockByPassphrase(t *testing.T) {
 	}
 }
 
+// TestUnlockForAWhile (I8): what was handed over for a while is forgotten after it,
+// and a second unlock counts from its own beginning.
+func TestUnlockForAWhile(t *testing.T) {
+	c := lockedBroker(t)
+	set := func() error { _, err := c.Set(t.Context(), "note", []byte("value")); return err }
+	for _, seconds := range []int{3600, 1} { // the first one does not outlive the second
+		if err := c.Unlock(t.Context(), []byte("correct horse"), seconds); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := set(); err != nil && !errors.Is(err, kinring.ErrLocked) { // it may be over already
+		t.Errorf("unlocked: %v", err)
+	}
+	until(t, "the end of the time", func() bool { return errors.Is(set(), kinring.ErrLocked) })
+	if st, err := c.Status(t.Context()); err != nil || !st.Locked {
+		t.Errorf("its status: %+v, %v", st, err)
+	}
+	if err := c.Unlock(t.Context(), []byte("correct horse"), -1); !errors.Is(err, kinring.ErrInvalid) {
+		t.Errorf("a negative time: %v", err)
+	}
+	if err := c.Unlock(t.Context(), []byte("correct horse"), 0); err != nil {
+		t.Error(err)
+	}
+	if err := set(); err != nil {
+		t.Errorf("until lock: %v", err)
+	}
+}
+
+// until tries again until what is tried says what is wanted.
+func until(t *testing.T, what string, try func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	watchdog := time.NewTimer(time.Minute)
+	defer watchdog.Stop()
+	for !try() {
+		select {
+		case <-tick.C:
+		case <-watchdog.C:
+			t.Fatalf("waiting in vain: %s", what)
+		}
+	}
+}
+
 // awaitFile waits until a program that runs in the background has made a file.
-func awaitFile(t *testing.T, path string) {
+func awaitFile(t testing.TB, path string) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

@@ -8,6 +8,7 @@ import (
 	"github.com/kinring/kinring/internal/mac"
 	"github.com/kinring/kinring/internal/secitem"
 	"github.com/kinring/kinring/internal/secitem/emulator"
+	"github.com/kinring/kinring/legacy/internal/crate"
 	"github.com/kinring/kinring/legacy/loginkeychain"
 	"github.com/kinring/kinring/store"
 )
@@ -16,6 +17,9 @@ import (
 // the passphrase in the login keychain. The Mac is the emulated one.
 func onMac(t *testing.T, m *emulator.Mac, attended bool) (store.Store, desk) {
 	t.Helper()
+	if _, err := crate.Layout(); errors.Is(err, store.ErrUnsupported) {
+		t.Skip("the layout cannot be opened on this system")
+	}
 	home, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package vscdb
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"time"
 
@@ -39,14 +38,38 @@ const pipes = `\\.\pipe\`
 // answering goes by the app's main pipe: it is there as long as the app is. Its
 // name holds the version, so any will do.
 func (a app) answering(context.Context) string {
-	entries, err := os.ReadDir(pipes)
+	names, err := pipeNames()
 	if err != nil {
 		return "" // code.lock was looked at before
 	}
-	for _, e := range entries {
-		if name := e.Name(); strings.HasPrefix(name, a.scope()+"-") && strings.HasSuffix(name, "-main-sock") {
+	for _, name := range names {
+		if strings.HasPrefix(name, a.scope()+"-") && strings.HasSuffix(name, "-main-sock") {
 			return "the app's pipe " + name + " is there"
 		}
 	}
 	return ""
+}
+
+// pipeNames lists the names of all pipes. It asks as for files of that folder,
+// which Windows answers for pipes too; package os asks in ways that come and go
+// with its versions.
+func pipeNames() (names []string, err error) {
+	pattern, err := windows.UTF16PtrFromString(pipes + "*")
+	if err != nil {
+		return nil, err
+	}
+	var found windows.Win32finddata
+	search, err := windows.FindFirstFile(pattern, &found)
+	if err != nil {
+		return nil, err
+	}
+	defer windows.FindClose(search)
+	for err == nil {
+		names = append(names, windows.UTF16ToString(found.FileName[:]))
+		err = windows.FindNextFile(search, &found)
+	}
+	if errors.Is(err, windows.ERROR_NO_MORE_FILES) {
+		err = nil
+	}
+	return names, err
 }

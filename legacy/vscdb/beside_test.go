@@ -29,9 +29,6 @@ func wantUntilRestart(t *testing.T, what string, err error) {
 // from memory, a change is in the database, is said to count only from the next
 // start on, and does.
 func TestI9CachingApp(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("the app of this test claims a Unix socket")
-	}
 	h := newHome(t)
 	h.appWrites(github, "old")
 	h.appWrites("other", "other's")

@@ -1,6 +1,8 @@
 package vscdb
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -57,5 +59,49 @@ func TestWhatStandsInItsPlace(t *testing.T) {
 				t.Errorf("beside it there is %v", names)
 			}
 		})
+	}
+}
+
+// TestI4DamagedDatabase: of a database that lost its end, or in which a page is
+// noise, the answer is the value or corrupt, and never that the secret is absent.
+// Nothing is put right, and nothing is written over.
+func TestI4DamagedDatabase(t *testing.T) {
+	const page = 4096
+	h := newHome(t)
+	h.script("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) INSERT INTO ItemTable SELECT 'workbench.' || i, hex(zeroblob(900)) FROM n")
+	h.appWrites(github, "made up")
+	whole, err := os.ReadFile(h.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	judge := func(what string, damaged []byte) {
+		t.Helper()
+		if err := os.WriteFile(h.path, damaged, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		before := h.content()
+		s := h.open()
+		got := get(t, s, githubKey)
+		if got != "made up" && got != "[corrupt]" {
+			t.Errorf("%s: %s", what, got)
+		}
+		if got == "[corrupt]" {
+			if _, err := s.Put(t.Context(), githubKey, store.Item{Value: store.NewValue([]byte("x"))}, store.Absent()); err == nil {
+				t.Errorf("%s: it is written as if nothing were there", what)
+			}
+		}
+		if h.content() != before {
+			t.Errorf("%s: the file was changed", what)
+		}
+	}
+	for size := len(whole) - page; size >= 0; size -= page {
+		judge(fmt.Sprintf("the first %d bytes", size), whole[:size])
+	}
+	for at := 0; at < len(whole); at += page {
+		noisy := bytes.Clone(whole)
+		for i := at; i < at+page; i++ {
+			noisy[i] ^= byte(i*7 + 3)
+		}
+		judge(fmt.Sprintf("noise at %d", at), noisy)
 	}
 }

@@ -68,9 +68,16 @@ export interface LegacySource {
   get(service: string, account: string): Promise<Buffer | string | undefined>;
   /** Names the keys, without decrypting any. */
   list(): Promise<{ service: string; account: string }[]>;
+  /**
+   * Removes a value for good; it is called after get has returned the value that is meant. Without this method a key that
+   * the source holds cannot be deleted as a whole: delete ends with class "partial", and other programs no longer see the
+   * key, but this source still has it.
+   */
+  delete?(service: string, account: string): Promise<void>;
 }
 
 interface WireReading { value: string; provenance: Provenance; source?: string; revision?: string; generation: number }
+interface LegacyDelete { source: string; service: string; account: string; value?: string }
 interface Watch { watch: string }
 interface WireChanged { watch: string; key: string; present: boolean; revision?: string; error?: { message: string; data?: ErrorData } }
 
@@ -141,6 +148,7 @@ export class Kinring {
     c.onNotification("changed", (e: WireChanged) => this.#changed(e));
     c.onNotification("$/progress", (p: { token: string; value: Migration }) => this.#progress.get(p.token)?.(p.value));
     c.onRequest("legacy/get", (p: { source: string; service: string; account: string }) => this.#legacyGet(p));
+    c.onRequest("legacy/delete", (p: LegacyDelete) => this.#legacyDelete(p));
     c.onRequest("legacy/list", (p: { source: string }) => this.#legacyList(p));
     c.listen();
   }
@@ -231,7 +239,7 @@ export class Kinring {
   /** From now on this program answers for a legacy source of layout "client" of the profile. */
   async serveLegacy(source: string, by: LegacySource): Promise<void> {
     this.#sources.set(source, by);
-    await this.#call("legacy/serve", { source });
+    await this.#call("legacy/serve", { source, deletes: by.delete !== undefined });
   }
 
   /** Ends the connection; what it holds ends with it. */
@@ -283,6 +291,20 @@ export class Kinring {
     }
     if (value === undefined) throw new ResponseError(codeNotFound, "not found", { class: "not-found" });
     return { value: encode(value) };
+  }
+
+  async #legacyDelete(p: LegacyDelete): Promise<object> {
+    const source = this.#source(p.source);
+    if (!source.delete) throw new ResponseError(-31012, "the source is read-only", { class: "unsupported" });
+    if (p.value !== undefined && (await this.#legacyGet(p)).value !== p.value) {
+      throw new ResponseError(-31002, "the source holds another value", { class: "conflict" });
+    }
+    try {
+      await source.delete(p.service, p.account);
+    } catch {
+      throw unreadable();
+    }
+    return {};
   }
 
   async #legacyList(p: { source: string }): Promise<{ keys: { service: string; account: string }[] }> {

@@ -16,13 +16,14 @@ async function main() {
 
   await assert.rejects(ring.get("auth"), is("unavailable")); // a source that nobody serves is not absent
   const older = { auth: "sk-test-decrypted", more: "sk-test-decrypted-too" };
-  await ring.serveLegacy("electron", {
+  const electron = {
     async get(_service, account) {
       if (account === "broken") throw new Error("sk-test-secret in an error");
       return older[account];
     },
     async list() { return Object.keys(older).map((account) => ({ service: "Example", account })); },
-  });
+  };
+  await ring.serveLegacy("electron", electron);
   const first = await twin.get("auth");
   assert.deepStrictEqual([first.value.toString(), first.provenance, first.source], ["sk-test-decrypted", "legacy", "electron"]);
   assert.strictEqual(await ring.get("none"), undefined);
@@ -54,17 +55,22 @@ async function main() {
   assert.strictEqual((await ring.get("auth")).value.length, 5);
   await assert.rejects(ring.update("auth", async () => { throw new Error("its own"); }), /its own/);
   assert.strictEqual(await ring.update("auth", async () => undefined), undefined);
-  const abort = new AbortController();
   let leave;
-  const held = ring.update("auth", () => new Promise((resolve) => { leave = resolve; abort.abort(); }));
-  await assert.rejects(twin.update("auth", async () => "never", { signal: abort.signal }), (e) => e.name === "AbortError" || is("cancelled")(e));
+  const held = ring.update("auth", () => new Promise((resolve) => { leave = resolve; }));
   while (!leave) await new Promise(setImmediate);
+  const abort = new AbortController();
+  setImmediate(() => abort.abort());
+  await assert.rejects(twin.update("auth", async () => "never", { signal: abort.signal }), (e) => e.name === "AbortError" || is("cancelled")(e));
   leave(undefined);
   await held;
   assert.deepStrictEqual((await ring.list()).keys.map((k) => k.key), ["auth", "more"]);
   assert.strictEqual((await ring.status("more")).keys.length, 1);
   await assert.rejects(ring.set("auth", Buffer.alloc((1 << 20) + 1)), is("too-large"));
-  await assert.rejects(ring.delete("more"), is("partial")); // only this program could delete what it serves
+  await assert.rejects(ring.delete("more"), is("partial")); // nobody but this program could delete what it serves
+  assert.deepStrictEqual([await twin.get("more"), older.more], [undefined, "sk-test-decrypted-too"]);
+  await ring.serveLegacy("electron", { ...electron, async delete(_service, account) { delete older[account]; } });
+  assert.strictEqual(await twin.delete("more"), true); // this finishes it
+  assert.deepStrictEqual([await twin.delete("auth"), older], [true, {}]);
   twin.close();
   kinring("", "serve", "stop");
   await assert.rejects(ring.get("auth"), is("unavailable"));

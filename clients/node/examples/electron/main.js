@@ -2,7 +2,7 @@
 // its own safeStorage, what older versions of this application have kept.
 const { app, BrowserWindow, ipcMain, safeStorage } = require("electron");
 const { connect } = require("@kinring/client");
-const { readFile } = require("node:fs/promises");
+const { readFile, rename, writeFile } = require("node:fs/promises");
 const path = require("node:path");
 
 // What the window may ask for. It names no key: that is decided here.
@@ -10,9 +10,11 @@ const signInKey = "auth";
 
 // older reads what this application's older versions wrote: base64 of what
 // safeStorage encrypted, by account.
+const file = () => path.join(app.getPath("userData"), "secrets.json");
+
 async function older() {
   try {
-    return JSON.parse(await readFile(path.join(app.getPath("userData"), "secrets.json"), "utf8"));
+    return JSON.parse(await readFile(file(), "utf8"));
   } catch (error) {
     if (error.code === "ENOENT") return {};
     throw error; // unreadable is not absent
@@ -28,6 +30,11 @@ app.whenReady().then(async () => {
     },
     async list() {
       return Object.keys(await older()).map((account) => ({ service: "Example", account }));
+    },
+    async delete(_service, account) {
+      const { [account]: _, ...rest } = await older();
+      await writeFile(file() + ".new", JSON.stringify(rest), { mode: 0o600 });
+      await rename(file() + ".new", file());
     },
   });
   ipcMain.handle("signed-in", async () => (await ring.get(signInKey)) !== undefined);
