@@ -336,10 +336,7 @@ func TestEarlierRowIsNoticed(t *testing.T) {
 	s := openVault(t, path)
 	mustPut(t, s, "a", "earlier")
 	mustClose(t, s)
-	kept := filepath.Join(t.TempDir(), "kept")
-	rewrite(t, kept, nil)
-	attach := fmt.Sprintf("ATTACH '%s' AS other; ", kept)
-	sqlExec(t, path, attach+"CREATE TABLE other.kept AS SELECT * FROM items")
+	attach := keepRows(t, path)
 	s = openVault(t, path)
 	mustPut(t, s, "a", "later")
 	mustClose(t, s)
@@ -349,6 +346,17 @@ func TestEarlierRowIsNoticed(t *testing.T) {
 	wantClass(t, err, store.ErrCorrupt)
 	_, err = s.Get(t.Context(), key("missing"))
 	wantClass(t, err, store.ErrCorrupt)
+}
+
+// keepRows copies the rows to a file of their own, as the table other.kept to who
+// runs what it returns.
+func keepRows(t *testing.T, path string) (attach string) {
+	t.Helper()
+	kept := filepath.Join(t.TempDir(), "kept")
+	rewrite(t, kept, nil)
+	attach = fmt.Sprintf("ATTACH '%s' AS other; ", kept)
+	sqlExec(t, path, attach+"CREATE TABLE other.kept AS SELECT * FROM items")
+	return attach
 }
 
 func TestWholeVaultMoves(t *testing.T) {

@@ -182,11 +182,11 @@ func TestNothingOldStays(t *testing.T) {
 // TestOldRowDoesNotReturn puts a row back as it was before a rekey.
 func TestOldRowDoesNotReturn(t *testing.T) {
 	path := filled(t)
-	sqlExec(t, path, "CREATE TABLE kept AS SELECT * FROM items")
+	attach := keepRows(t, path)
 	if _, err := rekey(t.Context(), options(path), RekeyOptions{}, cheap.cost); err != nil {
 		t.Fatal(err)
 	}
-	sqlExec(t, path, "INSERT INTO items SELECT * FROM kept; UPDATE items SET (revision, meta, value) = (SELECT revision, meta, value FROM kept) WHERE id NOT IN (SELECT id FROM kept)")
+	sqlExec(t, path, attach+"INSERT INTO items SELECT * FROM other.kept; UPDATE items SET (revision, meta, value) = (SELECT revision, meta, value FROM other.kept) WHERE id NOT IN (SELECT id FROM other.kept)")
 	checkTampered(t, path, "there", store.ErrCorrupt)
 	checkTampered(t, path, "missing", store.ErrCorrupt)
 }
