@@ -38,6 +38,10 @@ type File struct {
 	// Quiet is how long ago the last write must be. It is for formats in which a
 	// part can look whole.
 	Quiet time.Duration
+	// AtOnce reports whether a version is known to have been written in one step,
+	// so that it counts however young it is: else a reader would starve beside a
+	// writer that is always busy. Nil knows of none.
+	AtOnce func(durable.Stamp) bool
 }
 
 // Read returns the content and the stamp of the file. A file that is not whole
@@ -96,9 +100,12 @@ func (f File) problem(data []byte) error {
 	return f.Whole(data)
 }
 
-// quiet reports whether the last write is long enough ago. A time in the future
-// says nothing: then the clock was set.
+// quiet reports whether the last write is over: it was one step, or is long
+// enough ago. A time in the future says nothing: then the clock was set.
 func (f File) quiet(s durable.Stamp) bool {
+	if f.AtOnce != nil && f.AtOnce(s) {
+		return true
+	}
 	age := time.Since(time.Unix(0, s.Modified))
 	return age < 0 || age >= f.Quiet
 }

@@ -137,8 +137,8 @@ func TestKeepsChanging(t *testing.T) {
 	}
 }
 
-// TestQuiet: what was written a moment ago may go on; an old file and one from
-// the future are taken at once.
+// TestQuiet: what was written a moment ago may go on; an old file, one from the
+// future and one that is known to have been written in one step are taken at once.
 func TestQuiet(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	f := fileOf(path)
@@ -146,8 +146,15 @@ func TestQuiet(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		age   time.Duration
+		own   bool
 		ready bool
-	}{{"old", 2 * time.Hour, true}, {"new", 0, false}, {"from the future", -time.Hour, true}} {
+	}{
+		{"old", 2 * time.Hour, false, true},
+		{"new", 0, false, false},
+		{"from the future", -time.Hour, false, true},
+		{"new and written in one step", 0, true, true},
+	} {
+		f.AtOnce = func(durable.Stamp) bool { return c.own }
 		write(t, path, "text END")
 		at := time.Now().Add(-c.age)
 		if err := os.Chtimes(path, at, at); err != nil {

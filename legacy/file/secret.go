@@ -63,8 +63,8 @@ func (c content) revision(key store.Key) store.Revision {
 // read returns the file's content once it is settled. A file that is not there
 // has no value.
 func (s *secret) read(ctx context.Context) (content, error) {
-	f := settled.File{Path: s.path, Limits: durable.Limits{MaxSize: limit}, Whole: s.edit.check}
-	if _, json := s.edit.tree.(jsonText); !json && !s.mine() {
+	f := settled.File{Path: s.path, Limits: durable.Limits{MaxSize: limit}, Whole: s.edit.check, AtOnce: s.mine}
+	if _, json := s.edit.tree.(jsonText); !json {
 		f.Quiet = quiet
 	}
 	text, stamp, err := f.Read(ctx)
@@ -88,11 +88,10 @@ func (s *secret) read(ctx context.Context) (content, error) {
 	return content{text, stamp, value, present}, nil
 }
 
-// mine reports whether the file is as this source wrote it, in one step.
-func (s *secret) mine() bool {
+// mine reports whether a version is the one that this source wrote last.
+func (s *secret) mine(version durable.Stamp) bool {
 	own := s.wrote.Load()
-	now, err := durable.StampOf(s.path)
-	return err == nil && own != nil && *own == now
+	return own != nil && *own == version
 }
 
 func (s *secret) Get(ctx context.Context, key store.Key) (store.Item, error) {
