@@ -18,6 +18,18 @@ type process struct {
 	log   log
 }
 
+// daemon is a keyring's program, which can be started again.
+type daemon struct{ *process }
+
+// Stop kills the daemon: its names have no owner any more.
+func (d daemon) Stop(t testing.TB) {
+	t.Helper()
+	d.stop(t)
+}
+
+// Log returns what the daemon has complained of.
+func (d daemon) Log() string { return d.output() }
+
 // log is what the program complained of.
 type log struct {
 	mu  sync.Mutex
