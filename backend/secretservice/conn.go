@@ -118,6 +118,9 @@ func (c *Conn) lost(l *link, p *peer, err error) bool {
 	case isGone(err) && p != nil:
 		l.forget(p)
 		return true
+	case errors.Is(err, errBroken):
+		c.hub.retire(l) // which for a moment may not know it yet
+		return true
 	}
 	return err != nil && !l.bus.Connected()
 }
