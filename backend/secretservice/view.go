@@ -217,9 +217,6 @@ func (v view) write(ctx context.Context, f *fence.Fence, key store.Key, item sto
 		made.Label += " #" + strconv.FormatUint(number, 10)
 	}
 	path, err := v.conn.create(ctx, v.peer, collection, made)
-	if errors.Is(err, store.ErrNotFound) { // never "not found" for a key that nobody looked for
-		err = &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService, Err: err, Detail: "the default collection went away", Remedy: "try again"}
-	}
 	if err != nil {
 		return "", err
 	}
