@@ -1,4 +1,4 @@
-package keyringtest
+package tied
 
 import (
 	"os/exec"

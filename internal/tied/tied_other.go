@@ -1,6 +1,6 @@
 //go:build !linux
 
-package chromiumtest
+package tied
 
 import "os/exec"
 
