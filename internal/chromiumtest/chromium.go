@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"github.com/kinring/kinring/internal/require"
-	"github.com/kinring/kinring/internal/tied"
 )
 
 // Tool is what require.Variable calls Chromium.
@@ -98,7 +97,7 @@ type browser struct {
 	cmd     *exec.Cmd
 	in      io.WriteCloser
 	out     *bufio.Reader
-	ended   <-chan struct{}
+	ended   chan struct{}
 	noise   bytes.Buffer
 	request int
 }
@@ -114,12 +113,17 @@ func (p Profile) start(t testing.TB) *browser {
 		t.Fatal(err)
 	}
 	args := append(flags[:len(flags):len(flags)], "--user-data-dir="+p.Dir, "--password-store="+p.Store, "about:blank")
-	b := &browser{cmd: exec.Command(Program(t), args...), in: in, out: bufio.NewReader(out)}
+	b := &browser{cmd: exec.Command(Program(t), args...), in: in, out: bufio.NewReader(out), ended: make(chan struct{})}
 	b.cmd.Env, b.cmd.Stderr, b.cmd.ExtraFiles = p.Env, &b.noise, []*os.File{fromUs, toUs}
-	if b.ended, err = tied.Start(b.cmd); err != nil { // how it ended is told by what it wrote
+	endWithParent(b.cmd)
+	if err := b.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	_, _ = fromUs.Close(), toUs.Close()
+	go func() {
+		_ = b.cmd.Wait() // how it ended is told by what it wrote
+		close(b.ended)
+	}()
 	t.Cleanup(func() {
 		b.kill()
 		_, _ = in.Close(), out.Close()

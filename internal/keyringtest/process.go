@@ -4,19 +4,15 @@ import (
 	"bytes"
 	"os/exec"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
-
-	"github.com/kinring/kinring/internal/tied"
 )
 
 // process is a program that a test started and stops.
 type process struct {
 	cmd   *exec.Cmd
-	ended <-chan struct{}
+	ended chan struct{}
 	log   log
-	told  atomic.Bool // to end
 }
 
 // log is what the program complained of.
@@ -34,29 +30,24 @@ func (l *log) Write(b []byte) (int, error) {
 // start starts a program and stops it with the test.
 func start(t testing.TB, cmd *exec.Cmd) *process {
 	t.Helper()
-	p := &process{cmd: cmd}
+	p := &process{cmd: cmd, ended: make(chan struct{})}
 	cmd.Stderr = &p.log
-	var err error
-	if p.ended, err = tied.Start(cmd); err != nil {
+	endWithParent(cmd)
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	go func() {
+		_ = cmd.Wait() // how it ended is the test's affair, not a failure
+		close(p.ended)
+	}()
 	t.Cleanup(func() { p.stop(t) })
 	return p
 }
 
 // stop ends the program. It is killed, because some of them do not heed
-// SIGTERM; stopping twice is no error. One that ended by itself is told of,
-// because then the test met a session that it did not ask for.
+// SIGTERM; stopping twice is no error.
 func (p *process) stop(t testing.TB) {
 	t.Helper()
-	select {
-	case <-p.ended:
-		if !p.told.Load() {
-			t.Logf("%s ended by itself (%v): %s", p.cmd.Path, p.cmd.ProcessState, p.output())
-		}
-	default:
-	}
-	p.told.Store(true)
 	p.signal(t, syscall.SIGKILL)
 	<-p.ended
 }

@@ -1,4 +1,4 @@
-package tied
+package keyringtest
 
 import (
 	"os/exec"

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package tied
+package chromiumtest
 
 import "os/exec"
 
