@@ -6,6 +6,9 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/kinring/kinring/internal/child"
 )
 
 // process is a program that a test started and stops.
@@ -14,6 +17,18 @@ type process struct {
 	ended chan struct{}
 	log   log
 }
+
+// daemon is a keyring's program, which can be started again.
+type daemon struct{ *process }
+
+// Stop kills the daemon: its names have no owner any more.
+func (d daemon) Stop(t testing.TB) {
+	t.Helper()
+	d.stop(t)
+}
+
+// Log returns what the daemon has complained of.
+func (d daemon) Log() string { return d.output() }
 
 // log is what the program complained of.
 type log struct {
@@ -27,13 +42,17 @@ func (l *log) Write(b []byte) (int, error) {
 	return l.buf.Write(b)
 }
 
+// waitDelay ends the waiting for what an ended program has left behind with its
+// output still open.
+const waitDelay = 10 * time.Second
+
 // start starts a program and stops it with the test.
 func start(t testing.TB, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{cmd: cmd, ended: make(chan struct{})}
 	cmd.Stderr = &p.log
-	endWithParent(cmd)
-	if err := cmd.Start(); err != nil {
+	cmd.WaitDelay = waitDelay
+	if err := child.Start(cmd); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
