@@ -47,10 +47,7 @@ func (t tool) inTurn(ctx context.Context, item store.Key, kind mac.Kind, call fu
 	if err != nil {
 		return nil, err
 	}
-	if !manners && kind == mac.Reading {
-		kind = mac.Asking
-	}
-	out, err := mac.Do(ctx, t.program, item, kind, call)
+	out, err := mac.Do(ctx, t.program, item, manners.kind(kind), call)
 	return out, t.refused(ctx, err)
 }
 
