@@ -105,7 +105,7 @@ func (f *file) readOnce(ctx context.Context, use func(*conn) error) error {
 	if f.reading == accessQuiet && f.bareLog() {
 		return errLog
 	}
-	n, err := f.takeReader()
+	n, err := f.takeReader(ctx)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (f *file) readOnce(ctx context.Context, use func(*conn) error) error {
 
 // takeReader returns the connection that was used last, whose pages are the most
 // likely to be at hand, or a new one.
-func (f *file) takeReader() (*conn, error) {
+func (f *file) takeReader(ctx context.Context) (*conn, error) {
 	f.idleMu.Lock()
 	if last := len(f.idle) - 1; last >= 0 {
 		n := f.idle[last]
@@ -134,7 +134,7 @@ func (f *file) takeReader() (*conn, error) {
 	if f.reading == accessQuiet && !soundLog(f.path) {
 		return nil, errLog
 	}
-	return openConn(f.path, f.reading)
+	return openConn(ctx, f.path, f.reading)
 }
 
 func (f *file) putReader(n *conn) {
@@ -199,7 +199,7 @@ func (f *file) openWriter(ctx context.Context) error {
 	}
 	f.joinSharedMemory()
 	return patiently(ctx, func() error {
-		w, err := openConn(f.path, accessWrite)
+		w, err := openConn(ctx, f.path, accessWrite)
 		if err == nil {
 			f.writer = w
 		}

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -93,11 +94,16 @@ func repair(n *conn, k *sealer, d Damage, left census) error {
 // examine looks at everything on a connection's snapshot, and sums up the rows
 // that are authentic.
 func examine(ctx context.Context, n *conn, k *sealer) (d Damage, good census, err error) {
-	if d.Structure, err = n.integrity(); err != nil {
+	if d.Structure, err = n.integrity(ctx); err != nil {
 		return d, good, err
 	}
-	all := census{}
+	var all census
+	var last []byte
 	err = n.rows(ctx, columnsAll, func(r row) error {
+		if bytes.Compare(last, r.id) >= 0 {
+			return errDisorder // of a tree whose pages have several parents there may be no end
+		}
+		last = r.id
 		all.add(k, r)
 		key, err := k.examineRow(r)
 		if err != nil {
@@ -107,7 +113,7 @@ func examine(ctx context.Context, n *conn, k *sealer) (d Damage, good census, er
 		good.add(k, r)
 		return nil
 	})
-	if err != nil && len(d.Structure) == 0 {
+	if err != nil && (len(d.Structure) == 0 || ctx.Err() != nil) {
 		return d, good, err
 	}
 	d.Lost, err = n.lost(k, all)
@@ -127,8 +133,11 @@ func (k *sealer) examineRow(r row) (store.Key, error) {
 // lost reports whether the census says otherwise than the rows that are there.
 func (n *conn) lost(k *sealer, counted census) (bool, error) {
 	box, err := n.census()
-	if err != nil {
+	switch {
+	case isDamage(err):
 		return true, nil
+	case err != nil:
+		return false, err
 	}
 	sum, err := n.openCensus(k, box)
 	if errors.Is(err, errRekeyed) {
@@ -141,16 +150,21 @@ func (n *conn) lost(k *sealer, counted census) (bool, error) {
 const maxComplaints = 20
 
 // integrity returns what SQLite finds wrong with the file's structure.
-func (n *conn) integrity() ([]string, error) {
+func (n *conn) integrity(ctx context.Context) ([]string, error) {
 	var complaints []string
-	err := n.Query(fmt.Sprintf("PRAGMA integrity_check(%d)", maxComplaints), nil, func(c columns) error {
+	err := n.QueryWithin(ctx, fmt.Sprintf("PRAGMA integrity_check(%d)", maxComplaints), nil, func(c columns) error {
 		if text, ok := c[0].(string); !ok || text != "ok" {
 			complaints = append(complaints, strings.TrimSpace(fmt.Sprint(c[0])))
 		}
 		return nil
 	})
-	if err != nil && !litedb.IsBusy(err) {
+	if isDamage(err) {
 		return append(complaints, err.Error()), nil
 	}
 	return complaints, err
+}
+
+// isDamage tells what is wrong with a file from what keeps one from looking at it.
+func isDamage(err error) bool {
+	return !litedb.IsBusy(err) && errors.Is(translate(err), store.ErrCorrupt)
 }
