@@ -47,7 +47,7 @@ func checkVault(ctx context.Context, options Options) (d Damage, err error) {
 	defer s.Close() // nothing was written through it
 	err = s.file.read(ctx, func(n *conn) error {
 		return n.Transaction(func() (err error) {
-			d, _, err = examine(ctx, n, s.sealer())
+			d, _, err = s.examine(ctx, n)
 			return err
 		})
 	})
@@ -66,7 +66,7 @@ func Repair(ctx context.Context, options Options) (Damage, error) {
 	err := withVaultKey(ctx, options, func(u *unlocked) error {
 		return u.transact(ctx, func(n *conn) (err error) {
 			var left census
-			if d, left, err = examine(ctx, n, u.current); err != nil || d.Whole() {
+			if d, left, err = u.examine(ctx, n); err != nil || d.Whole() {
 				return err
 			}
 			if len(d.Structure) > 0 {
@@ -89,6 +89,19 @@ func repair(n *conn, k *sealer, d Damage, left census) error {
 		}
 	}
 	return n.setCensus(k.sealCensus(left))
+}
+
+// examine looks at everything, and twice before it says that something is wrong: a
+// disk that fails may be all that is.
+func (s *vaultStore) examine(ctx context.Context, n *conn) (d Damage, good census, err error) {
+	d, good, err = examine(ctx, n, s.sealer())
+	if err != nil || d.Whole() {
+		return d, good, err
+	}
+	if err := s.file.readDisk(ctx); err != nil {
+		return Damage{}, census{}, err
+	}
+	return examine(ctx, n, s.sealer())
 }
 
 // examine looks at everything on a connection's snapshot, and sums up the rows

@@ -137,14 +137,17 @@ func translate(err error) error {
 	return e
 }
 
-// translateIO tells a file that ends too soon from a disk that fails. Of most reads
-// that give EIO, SQLite itself says that the file is damaged.
+// translateIO tells a file that ends too soon from a disk that fails.
 func translateIO(e *store.Error) error {
 	switch litedb.Code(e.Err) {
 	case codes.SQLITE_IOERR_SHORT_READ, codes.SQLITE_IOERR_DATA:
 		e.Class, e.Detail, e.Remedy = store.ErrCorrupt, "the vault's file is damaged", restoring
-	default:
-		e.Class, e.Reason, e.Detail, e.Remedy = store.ErrUnavailable, store.ErrOutOfReach, "the disk failed", "check the disk"
+		return e
 	}
+	return failing(e)
+}
+
+func failing(e *store.Error) error {
+	e.Class, e.Reason, e.Detail, e.Remedy = store.ErrUnavailable, store.ErrOutOfReach, "the disk failed", "check the disk"
 	return e
 }
