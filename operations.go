@@ -250,7 +250,7 @@ func (r *Ring) storeStatus(ctx context.Context) StoreStatus {
 	}
 	st.Err = err
 	if s, _ := r.standing(ctx); s != nil {
-		st.StandIn = s.shared.driver.Kind()
+		st.StandIn = s.shared.kind()
 	}
 	if ch, recorded, err := r.shared.choice.read(ctx); err == nil && recorded {
 		st.Recorded = ch.Kind
