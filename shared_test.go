@@ -100,3 +100,25 @@ func TestCloseEndsAnOpening(t *testing.T) {
 		t.Errorf("a Get afterwards: %v", err)
 	}
 }
+
+// TestALookOfAWatchEnds: a Watch may last for days, and a store that does not
+// answer is told of all the same.
+func TestALookOfAWatchEnds(t *testing.T) {
+	ring, err := kinring.Open(t.Context(), notes(t.TempDir()), kinring.WithStore(newPondering()),
+		kinring.WithBudget(time.Millisecond), kinring.WithStateDir(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ring.Close()
+	days, cancel := context.WithTimeout(t.Context(), 48*time.Hour)
+	defer cancel()
+	event := within(t, "the first look", func() (first kinring.Event) {
+		for first = range ring.Watch(days, "auth") {
+			break
+		}
+		return first
+	})
+	if !errors.Is(event.Err, kinring.ErrTimedOut) {
+		t.Errorf("told %+v, want that the time was over", event)
+	}
+}
