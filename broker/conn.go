@@ -126,6 +126,7 @@ func (c *conn) read() {
 	})
 	pass.Stop()
 	for {
+		c.out.settle()
 		m, refusal, err := c.in.next()
 		if err != nil {
 			c.lost(err)
@@ -267,31 +268,4 @@ func (c *conn) send(frame []byte) error {
 func (c *conn) hangUp() {
 	c.unwait()
 	_ = c.nc.Close() // whoever reads from it finds out
-}
-
-// outbox writes frames one after the other.
-type outbox struct {
-	nc      net.Conn
-	timeout time.Duration
-	mu      sync.Mutex
-	armed   time.Time
-}
-
-// rearm is how far a deadline may run down before it is set anew. Setting it for
-// each frame would cost a tenth of a read.
-const rearm = time.Second
-
-// send writes a frame and wipes it.
-func (o *outbox) send(frame []byte) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	defer clear(frame)
-	if now := time.Now(); now.Sub(o.armed) > rearm {
-		if err := o.nc.SetWriteDeadline(now.Add(o.timeout + rearm)); err != nil {
-			return err
-		}
-		o.armed = now
-	}
-	_, err := o.nc.Write(frame)
-	return err
 }
