@@ -15,6 +15,7 @@ import (
 type process struct {
 	cmd   *exec.Cmd
 	ended chan struct{}
+	told  bool // to end
 	log   log
 }
 
@@ -64,9 +65,14 @@ func start(t testing.TB, cmd *exec.Cmd) *process {
 }
 
 // stop ends the program. It is killed, because some of them do not heed
-// SIGTERM; stopping twice is no error.
+// SIGTERM; stopping twice is no error. Of one that has ended by itself the test's
+// log tells, because then the test met a session that it did not ask for.
 func (p *process) stop(t testing.TB) {
 	t.Helper()
+	if !p.told && p.hasEnded() {
+		t.Logf("%s ended by itself (%v): %s", p.cmd.Path, p.cmd.ProcessState, p.output())
+	}
+	p.told = true
 	p.signal(t, syscall.SIGKILL)
 	<-p.ended
 }
@@ -74,17 +80,20 @@ func (p *process) stop(t testing.TB) {
 // signal does nothing if the program has ended.
 func (p *process) signal(t testing.TB, s syscall.Signal) {
 	t.Helper()
+	if p.hasEnded() {
+		return
+	}
+	if err := p.cmd.Process.Signal(s); err != nil && !p.hasEnded() {
+		t.Logf("%s: %v", p.cmd.Path, err)
+	}
+}
+
+func (p *process) hasEnded() bool {
 	select {
 	case <-p.ended:
-		return
+		return true
 	default:
-	}
-	if err := p.cmd.Process.Signal(s); err != nil {
-		select {
-		case <-p.ended:
-		default:
-			t.Logf("%s: %v", p.cmd.Path, err)
-		}
+		return false
 	}
 }
 
