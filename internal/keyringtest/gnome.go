@@ -1,9 +1,7 @@
 package keyringtest
 
 import (
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -157,11 +155,6 @@ func (k *GNOME) NewCollection(t testing.TB, label string) dbus.ObjectPath {
 	return path
 }
 
-// KeyringFile returns the path of the login keyring's file.
-func (k *GNOME) KeyringFile() string {
-	return filepath.Join(k.Bus.Home, "data", "keyrings", "login.keyring")
-}
-
 // Entry is one item of a keyring, as any program sees it.
 type Entry struct {
 	Path        string
@@ -179,16 +172,6 @@ type Entry struct {
 func Dump(t testing.TB, b *Bus) []Entry {
 	t.Helper()
 	return dump(t, b.Connect(t))
-}
-
-// ReadFile reads a file of the session's home.
-func (b *Bus) ReadFile(t testing.TB, name string) string {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(b.Home, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
 }
 
 // Find skips or fails the test if there is no bus, no gnome-keyring or no
