@@ -18,7 +18,7 @@ import (
 
 const (
 	echoes  = "KINRING_CHILD_TEST_ECHOES"  // makes this program one that repeats its input
-	parents = "KINRING_CHILD_TEST_PARENTS" // makes it one that starts the other, says its id and waits
+	parents = "KINRING_CHILD_TEST_PARENTS" // makes it one that starts the other and waits
 )
 
 func TestMain(m *testing.M) {
