@@ -26,6 +26,9 @@ func (e *Engine) Prune(ctx context.Context, dryRun bool, keys ...store.Key) ([]P
 	var failed parts
 	for _, key := range keys {
 		err := e.do(ctx, "prune", key, func(ctx context.Context) error {
+			if err := e.sharing(key); err != nil {
+				return err
+			}
 			return e.inTurn(ctx, key, func() error {
 				done, err := e.prune(ctx, key, dryRun)
 				out = append(out, done...)
