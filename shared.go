@@ -151,11 +151,14 @@ func (s *sharedStore) reset(d store.Driver) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.noted.forget()
-	if d != nil {
-		s.driver = d
-	}
 	if s.memory != nil {
 		s.memory.inUse.Store(false)
+	}
+	if d != nil {
+		s.driver = d
+		if s.memory != nil && s.memory.chosen {
+			s.memory = nil
+		}
 	}
 	opened := s.opened
 	s.opened = nil
