@@ -190,11 +190,14 @@ func (s *sharedStore) driverNow() store.Driver {
 func (s *sharedStore) reset(d store.Driver) error {
 	return s.shut(func() {
 		s.noted.forget()
-		if d != nil {
-			s.driver = d
-		}
 		if s.memory != nil {
 			s.memory.inUse.Store(false)
+		}
+		if d != nil {
+			s.driver = d
+			if s.memory != nil && s.memory.chosen {
+				s.memory = nil
+			}
 		}
 	})
 }
