@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/term"
 
 	"github.com/kinring/kinring"
+	"github.com/kinring/kinring/internal/durable"
 	"github.com/kinring/kinring/profile"
 )
 
@@ -96,12 +98,29 @@ func askTwice(ctx context.Context, what string) ([]byte, error) {
 	return nil, &kinring.Error{Class: kinring.ErrCancelled, Detail: "the two entries differed three times"}
 }
 
-// readBounded reads a profile file, but no more than a profile may have.
-func readBounded(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, errors.Unwrap(err)
+// whyUnread says what hindered readBounded, without the path once more.
+func whyUnread(err error) string {
+	var own *kinring.Error
+	switch {
+	case !errors.As(err, &own):
+		return err.Error()
+	case own.Detail == "":
+		return own.Class.Error()
 	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, profile.MaxFile+1))
+	return own.Detail
+}
+
+// readBounded reads a profile file, but no more than a profile may have, and waits
+// no longer for a pipe than for a store. A link is followed: what is read here is no
+// secret, and many keep such files somewhere else.
+func readBounded(path string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), kinring.DefaultBudget)
+	defer cancel()
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			path = real
+		}
+	}
+	data, _, err := durable.ReadFile(ctx, path, durable.Limits{MaxSize: profile.MaxFile, AnyOwner: true, Pipes: true})
+	return data, err
 }
