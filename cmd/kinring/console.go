@@ -82,8 +82,12 @@ func askSecret(ctx context.Context, prompt string) ([]byte, error) {
 
 // askTwice asks for a new secret until both answers agree, three times at most.
 func askTwice(ctx context.Context, what string) ([]byte, error) {
-	for range 3 {
-		first, err := askSecret(ctx, what+": ")
+	for try := range 3 {
+		prompt := what
+		if try > 0 {
+			prompt = "These two differ. " + what
+		}
+		first, err := askSecret(ctx, prompt+": ")
 		if err != nil {
 			return nil, err
 		}

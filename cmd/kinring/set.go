@@ -35,6 +35,9 @@ func (a *app) setCommand() *cobra.Command {
 		Args:              keys.arguments,
 		ValidArgsFunction: a.completeKey,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := a.profile.load(); err != nil {
+				return err // before anybody types a secret in vain
+			}
 			value, err := a.newValue(cmd.Context(), allowEmpty)
 			if err != nil {
 				return err
