@@ -7,12 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+	"time"
 
 	"golang.org/x/term"
 
 	"github.com/kinring/kinring"
-	"github.com/kinring/kinring/internal/durable"
 	"github.com/kinring/kinring/profile"
 )
 
@@ -102,29 +101,29 @@ func askTwice(ctx context.Context, what string) ([]byte, error) {
 	return nil, &kinring.Error{Class: kinring.ErrCancelled, Detail: "the two entries differed three times"}
 }
 
-// whyUnread says what hindered readBounded, without the path once more.
-func whyUnread(err error) string {
-	var own *kinring.Error
-	switch {
-	case !errors.As(err, &own):
-		return err.Error()
-	case own.Detail == "":
-		return own.Class.Error()
+// readBounded reads a profile file, but no more than a profile may have. A pipe that
+// nobody writes to, which cannot be called off, is left behind after a while.
+func readBounded(path string) ([]byte, error) {
+	var data []byte
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		data, err = readFile(path)
+	}()
+	select {
+	case <-done:
+		return data, err
+	case <-time.After(kinring.DefaultBudget):
+		return nil, errors.New("it keeps its reader waiting")
 	}
-	return own.Detail
 }
 
-// readBounded reads a profile file, but no more than a profile may have, and waits
-// no longer for a pipe than for a store. A link is followed: what is read here is no
-// secret, and many keep such files somewhere else.
-func readBounded(path string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), kinring.DefaultBudget)
-	defer cancel()
-	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			path = real
-		}
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, errors.Unwrap(err)
 	}
-	data, _, err := durable.ReadFile(ctx, path, durable.Limits{MaxSize: profile.MaxFile, AnyOwner: true, Pipes: true})
-	return data, err
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, profile.MaxFile+1))
 }

@@ -271,7 +271,7 @@ func (f profileFlags) load() (kinring.Profile, error) {
 	}
 	data, err := readBounded(file)
 	if err != nil {
-		return kinring.Profile{}, &kinring.Error{Class: kinring.ErrInvalid, Op: "profile", Store: file, Detail: whyUnread(err),
+		return kinring.Profile{}, &kinring.Error{Class: kinring.ErrInvalid, Op: "profile", Store: file, Err: err,
 			Remedy: "name a readable profile file"}
 	}
 	return kinring.ParseProfile(file, data)
