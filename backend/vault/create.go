@@ -52,7 +52,7 @@ func create(ctx context.Context, options Options, b build) error {
 	if err != nil {
 		return err
 	}
-	return place(ctx, path, func(temp string) error { return write(temp, h, vaultKey, b.pageSize) })
+	return place(ctx, path, func(temp string) error { return write(ctx, temp, h, vaultKey, b.pageSize) })
 }
 
 // checkNew refuses what cannot become a vault, before anything is made or
@@ -145,11 +145,11 @@ func place(ctx context.Context, path string, fill func(temp string) error) error
 }
 
 // write makes the database. SQLite gives its other files the mode of this one.
-func write(path string, h header, vaultKey []byte, pageSize int) error {
+func write(ctx context.Context, path string, h header, vaultKey []byte, pageSize int) error {
 	if err := makeEmpty(path); err != nil {
 		return err
 	}
-	n, err := dial(path, accessWrite)
+	n, err := dial(ctx, path, accessWrite)
 	if err != nil {
 		return translate(err)
 	}

@@ -18,8 +18,8 @@ const Wallet = ServicePath + "/collection/kdewallet"
 
 // KWallet is a running KWallet.
 type KWallet struct {
-	Bus    *Bus
-	daemon *process
+	Bus *Bus
+	daemon
 }
 
 // walletConfig turns the Secret Service on and the first-use dialogue off.
@@ -45,8 +45,8 @@ func (k *KWallet) start(t testing.TB) {
 	t.Helper()
 	cmd := exec.Command(need(t, ToolKWallet, "kwalletd5", "libkf5wallet-bin"))
 	cmd.Env = k.Bus.Environment()
-	k.daemon = start(t, cmd)
-	k.Bus.waitFor(t, Name, k.daemon)
+	k.process = start(t, cmd)
+	k.Bus.waitFor(t, Name, k.process)
 }
 
 // open opens the wallet as the desktop's login does, and makes it if there is
@@ -94,12 +94,6 @@ func (k *KWallet) Lock(t testing.TB) {
 	lock(t, k.Bus, Wallet)
 }
 
-// Stop kills the daemon.
-func (k *KWallet) Stop(t testing.TB) {
-	t.Helper()
-	k.daemon.stop(t)
-}
-
 // Restart kills the daemon and starts it again on the same files, with the wallet
 // open.
 func (k *KWallet) Restart(t testing.TB) {
@@ -114,6 +108,3 @@ func (k *KWallet) Dump(t testing.TB) []Entry {
 	t.Helper()
 	return dump(t, k.Bus.Connect(t))
 }
-
-// Log returns what the daemon has complained of.
-func (k *KWallet) Log() string { return k.daemon.output() }

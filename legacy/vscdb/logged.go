@@ -55,7 +55,7 @@ func (d *database) readLogged(ctx context.Context, f func(*litedb.Conn) error) e
 		if before == 0 {
 			how = withoutLog
 		}
-		db, err := litedb.Open(litedb.Address(d.path, how, readPragmas...))
+		db, err := litedb.Open(ctx, litedb.Address(d.path, how, readPragmas...))
 		if err != nil {
 			return err
 		}

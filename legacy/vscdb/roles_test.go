@@ -109,7 +109,7 @@ func runApp(dir string) error {
 	if err := os.WriteFile(lock, []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
 		return err
 	}
-	db, err := litedb.Open(litedb.Address(Database(dir), "mode=rw"))
+	db, err := litedb.Open(context.Background(), litedb.Address(Database(dir), "mode=rw"))
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func obey(db *litedb.Conn, memory map[string]string, line string) string {
 
 // runHolder holds a write transaction until its input ends.
 func runHolder(dir string) error {
-	db, err := litedb.Open(litedb.Address(Database(dir), "mode=rw"))
+	db, err := litedb.Open(context.Background(), litedb.Address(Database(dir), "mode=rw"))
 	if err != nil {
 		return err
 	}
