@@ -15,16 +15,17 @@ import (
 	"github.com/kinring/kinring/store/storetest"
 )
 
-// faultCalls are the calls that change the vault's files, with what can be wrong
-// with a disk at each.
+// faultCalls are the calls that read and change the vault's files, with what can be
+// wrong with a disk at each.
 var faultCalls = map[string][]string{
 	"pwrite64":        {"EIO", "ENOSPC", "EROFS", "EDQUOT", "EINTR"},
 	"fsync,fdatasync": {"EIO", "ENOSPC", "EROFS", "EDQUOT", "EINTR"},
 	"ftruncate":       {"EIO", "EROFS", "EINTR"},
+	"pread64":         {"EIO"},
 }
 
-// TestEveryCallFails lets each call by which an operation changes the vault's files
-// fail once. Whatever the operation said is true: done, or not done, or unknown. The
+// TestEveryCallFails lets each call by which an operation reads or changes the vault's
+// files fail once. Whatever the operation said is true: done, or not done, or unknown. The
 // vault is whole, and goes on. A Put meets every error at every call; the other
 // operations every other call, with one error in turn, in the long form all as well.
 func TestEveryCallFails(t *testing.T) {
@@ -76,6 +77,9 @@ func failCall(t *testing.T, op crashOp, start crashdisk.Image, call, errno strin
 		t.Fatalf("%s: said %v", where, said)
 	}
 	counts[said[0]]++
+	if said[0] == "corrupt" {
+		t.Errorf("%s: a disk that fails is told as damage", where)
+	}
 	done, unknown := said[0] == "done", said[0] == "outcome-unknown"
 	if wrong := settled(t, op, path, !done, done || unknown); wrong != "" {
 		t.Errorf("%s: said %s, and %s", where, said[0], wrong)
