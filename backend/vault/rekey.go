@@ -180,9 +180,7 @@ func (r *rekeying) seal(n *conn, sum census) error {
 // opens is gone from both. Where a reader is in its way the log goes when the
 // last writer closes the vault.
 func (r *rekeying) forgetLog(ctx context.Context) {
-	_ = r.file.write(ctx, func(n *conn) error {
-		return n.Query("PRAGMA wal_checkpoint(TRUNCATE)", nil, func(columns) error { return nil })
-	})
+	_ = r.file.write(ctx, (*conn).emptyLog)
 }
 
 // secrets reads each source at most once, so that nobody is asked twice.
