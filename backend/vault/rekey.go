@@ -36,7 +36,7 @@ func Rekey(ctx context.Context, options Options, how RekeyOptions) (Description,
 func rekey(ctx context.Context, options Options, how RekeyOptions, c cost) (d Description, err error) {
 	err = withVaultKey(ctx, options, func(u *unlocked) error {
 		cipher := cmp.Or(how.Cipher, u.header.Suite)
-		if err := checkCipher(cipher); err != nil {
+		if err := CheckCipher(cipher); err != nil {
 			return err
 		}
 		r := rekeying{unlocked: u, vaultKey: randomBytes(keySize)}
