@@ -67,6 +67,22 @@ func TestI9ReconcileCopiesOrSaysWhyNot(t *testing.T) {
 	}
 }
 
+// TestPruneNamesOnlyWhatItDealtWith: of keys that legacy does not hold there is
+// nothing to say, however many they are.
+func TestPruneNamesOnlyWhatItDealtWith(t *testing.T) {
+	w, _ := leased(t, coexist.PresetDefault, 1, false)
+	diverged(w)
+	other := store.Key{Service: service, Account: "other"}
+	e := w.process()
+	if _, err := e.Set(t.Context(), other, store.NewValue([]byte("v"))); err != nil {
+		t.Fatal(err)
+	}
+	out, err := e.Prune(t.Context(), false, key, other)
+	if len(out) != 1 || class(err) != "[conflict]" {
+		t.Errorf("got %+v, %v; want the conflict alone", out, err)
+	}
+}
+
 // TestI11UpdateRunsNothingOnANewerMarker: what could not be written afterwards must
 // not use a token up.
 func TestI11UpdateRunsNothingOnANewerMarker(t *testing.T) {

@@ -25,6 +25,7 @@ func (e *Engine) Prune(ctx context.Context, dryRun bool, keys ...store.Key) ([]P
 	var out []Pruned
 	var failed parts
 	for _, key := range keys {
+		before := len(out)
 		err := e.do(ctx, "prune", key, func(ctx context.Context) error {
 			if err := e.sharing(key); err != nil {
 				return err
@@ -35,7 +36,9 @@ func (e *Engine) Prune(ctx context.Context, dryRun bool, keys ...store.Key) ([]P
 				return err
 			})
 		})
-		failed.note(key.Redacted(), err)
+		if err != nil || len(out) > before { // else there was nothing to be done
+			failed.note(key.Redacted(), err)
+		}
 	}
 	err := failed.err()
 	var partial *store.Error

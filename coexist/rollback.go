@@ -129,5 +129,6 @@ func (e *Engine) firstActive(ctx context.Context, key store.Key) (sighting, erro
 		}
 	}
 	return sighting{}, &store.Error{Class: store.ErrUnavailable, Reason: store.ErrAbsentByDesign,
-		Detail: "the older build uses no store that this profile names"}
+		Detail: "the older build uses no store that this profile names",
+		Remedy: "let the older build use one of them, or share the key in the profile"}
 }

@@ -67,7 +67,14 @@ func (e *Engine) Update(ctx context.Context, key store.Key, change Change) (Read
 			return err
 		}
 		u := &update{Engine: e, key: key, lease: lease}
+		ended := false
+		defer func() {
+			if !ended { // the function panicked, and the program may go on
+				_ = lease.Leave()
+			}
+		}()
 		r, err = u.run(ctx, change)
+		ended = true
 		return u.end(err)
 	})
 	return r, err
