@@ -179,6 +179,20 @@ func (p *peer) properties(ctx context.Context, path dbus.ObjectPath) (Properties
 	return out, nil
 }
 
+// attributes are those of Properties alone.
+func (p *peer) attributes(ctx context.Context, path dbus.ObjectPath) (map[string]string, error) {
+	var v dbus.Variant
+	err := p.at(path).call(ctx, reads, propertiesIface+"Get", []any{"org.freedesktop.Secret.Item", "Attributes"}, &v)
+	if err != nil {
+		return nil, err
+	}
+	shown, ok := v.Value().(map[string]string)
+	if !ok {
+		return nil, corrupt("the keyring does not say what an item's attributes are")
+	}
+	return shown, nil
+}
+
 // Create makes an item in a collection, or, where the new item says Replace,
 // gives its secret to the one that is there.
 //
