@@ -100,7 +100,7 @@ func (p *peer) unlockedAll(ctx context.Context) error {
 		case err != nil:
 			return err
 		case is:
-			return locked(nil)
+			return hiding(c)
 		}
 	}
 	return nil

@@ -196,7 +196,7 @@ func (v view) absent(ctx context.Context) error {
 		case err != nil:
 			return err
 		case is && !mayAsk(ctx):
-			return locked(nil)
+			return hiding(c)
 		case is:
 			return cmp.Or(v.conn.unlock(ctx, v.peer, []string{string(c)}), errMoved)
 		}
