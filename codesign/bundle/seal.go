@@ -208,7 +208,7 @@ func (v *verifier) findUnsealed() error {
 		}
 		name := strings.TrimPrefix(at, v.b.Contents+"/")
 		switch {
-		case at == v.b.Contents:
+		case at == v.b.Contents, excluded[name] && !e.IsDir():
 			return nil
 		case e.IsDir():
 			return v.unsealedDir(at, name)
@@ -222,15 +222,21 @@ func (v *verifier) findUnsealed() error {
 	})
 }
 
-// unsealedDir skips what other seals cover.
+// excluded is what no seal covers, whatever its rules: the signature itself, the
+// file that stapler puts a notarization ticket into, and the receipt of the App
+// Store (bundlediskrep.cpp, adjustResources).
+var excluded = map[string]bool{"_CodeSignature": true, "CodeResources": true, "_MASReceipt": true}
+
+// unsealedDir skips what other seals cover. A bundle where no code is expected, as
+// in Resources, is sealed file by file.
 func (v *verifier) unsealedDir(at, name string) error {
-	if name == "_CodeSignature" {
+	if excluded[name] {
 		return fs.SkipDir
 	}
 	if _, sealed := v.b.Resources.Seal(name); sealed {
 		return fs.SkipDir
 	}
-	if v.inner[at] {
+	if v.inner[at] && !v.b.Resources.sealsBelow(name) {
 		v.problem(at, SealUnsealed, "the seal does not name this nested code")
 		return fs.SkipDir
 	}

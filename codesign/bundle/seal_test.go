@@ -41,6 +41,26 @@ func TestGoodSeals(t *testing.T) {
 	}
 }
 
+// TestSealsOfShippedApps: what Apple's tools add to a signed app, and bundles of
+// resources that are sealed file by file, are in order.
+func TestSealsOfShippedApps(t *testing.T) {
+	k := newKit(t)
+	app := k.app()
+	app.Files["Resources/Kit_Kit.bundle/Contents/Info.plist"] = string(signfixture.Dict{"CFBundleIdentifier": "com.example.kit", "CFBundlePackageType": "BNDL"}.XML())
+	app.Files["Resources/Kit_Kit.bundle/Contents/Resources/en.lproj/a.strings"] = "a"
+	built := app.Build(t)
+	built["Demo.app/Contents/CodeResources"] = signfixture.Entry{Data: []byte("the ticket that stapler puts there")}
+	built["Demo.app/Contents/_MASReceipt/receipt"] = signfixture.Entry{Data: []byte("of the App Store")}
+	if got := k.verify(built); len(got) > 0 {
+		t.Errorf("%q", got)
+	}
+	built["Demo.app/Contents/Resources/Kit_Kit.bundle/Contents/Resources/late"] = signfixture.Entry{}
+	built["Demo.app/Contents/Resources/CodeResources"] = signfixture.Entry{}
+	if got := strings.Join(k.verify(built), "; "); got != "Resources/CodeResources unsealed; Resources/Kit_Kit.bundle/Contents/Resources/late unsealed" {
+		t.Errorf("%s", got)
+	}
+}
+
 func TestBrokenSeals(t *testing.T) {
 	const contents = "Demo.app/Contents/"
 	for _, c := range []struct {
