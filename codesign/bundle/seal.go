@@ -82,7 +82,7 @@ func VerifySeal(fsys fs.FS, t *Tree, b *Bundle) (*SealReport, error) {
 		v.report.Checked++
 		v.seal(s)
 	}
-	if err := v.findUnsealed(); err != nil {
+	if err := errors.Join(v.findUnsealed(), v.findBeside()); err != nil {
 		return nil, unreadable.Within(err, b.Contents, 0)
 	}
 	return v.report, nil
@@ -241,6 +241,24 @@ func (v *verifier) unsealedDir(at, name string) error {
 		return fs.SkipDir
 	}
 	return nil
+}
+
+// beside is what macOS bears beside Contents in a bundle's own directory
+// (bundlediskrep.cpp, setup).
+var beside = map[string]bool{"Contents": true, ".DS_Store": true, ".LSOverride": true, "Icon\r": true, ".SoftwareDepot.tracking": true}
+
+// findBeside looks for files in the bundle's own directory, which no seal reaches.
+func (v *verifier) findBeside() error {
+	if v.b.Contents == v.b.Path {
+		return nil
+	}
+	entries, err := fs.ReadDir(v.fsys, v.b.Path)
+	for _, e := range entries {
+		if !beside[e.Name()] {
+			v.problem(path.Join(v.b.Path, e.Name()), SealUnsealed, "it lies beside Contents, where no seal reaches")
+		}
+	}
+	return err
 }
 
 // wants reports whether the heaviest rule that matches a path says to seal it.

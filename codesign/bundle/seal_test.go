@@ -71,6 +71,8 @@ func TestBrokenSeals(t *testing.T) {
 		{"changed", func(t signfixture.Tree) { t[contents+"Resources/a.txt"] = signfixture.Entry{Data: []byte("b")} }, "Resources/a.txt changed"},
 		{"missing", func(t signfixture.Tree) { t.Remove(contents + "Resources/a.txt") }, "Resources/a.txt missing"},
 		{"added", func(t signfixture.Tree) { t[contents+"Resources/new"] = signfixture.Entry{} }, "Resources/new unsealed"},
+		{"added beside Contents", func(t signfixture.Tree) { t["Demo.app/README"] = signfixture.Entry{} }, "Demo.app/README unsealed"},
+		{"the Finder's own", func(t signfixture.Tree) { t["Demo.app/.DS_Store"] = signfixture.Entry{} }, ""},
 		{"added where the rules omit", func(t signfixture.Tree) { t[contents+"Resources/.DS_Store"] = signfixture.Entry{} }, ""},
 		{"profile replaced", func(t signfixture.Tree) {
 			t[contents+"embedded.provisionprofile"] = signfixture.Entry{Data: []byte("x")}
