@@ -23,7 +23,7 @@ func (f *Framework) Guest(t secitem.AuditToken) (secitem.Code, error) {
 	}
 	facts, err := p.signature(code, signingInfo|requirementInfo|dynamicInfo)
 	if err != nil {
-		return secitem.Code{}, err
+		return secitem.Code{}, ended(err)
 	}
 	out := secitem.Code{Identity: fromSignature(facts)}
 	// SecCode.h: information for unsigned code lacks kSecCodeInfoIdentifier.
@@ -50,7 +50,16 @@ func (f *Framework) Meets(t secitem.AuditToken, requirement string) error {
 	if err != nil {
 		return err
 	}
-	return status(f.f.codeValid(code, 0, compiled))
+	return ended(status(f.f.codeValid(code, 0, compiled)))
+}
+
+// ended names the kernel's word for a process that has ended, which reaches through
+// where SecCode asks for its path (cskernel.cpp, identifyGuest).
+func ended(err error) error {
+	if err == secitem.ErrProcessGone {
+		return secitem.ErrCodeNoSuchCode
+	}
+	return err
 }
 
 // guest finds a running program by its audit token. The system looks at all of

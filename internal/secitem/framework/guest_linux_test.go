@@ -70,6 +70,15 @@ func TestGuest(t *testing.T) {
 	if _, err := d.Guest(guestToken); !errors.As(err, new(*secitem.TypeError)) {
 		t.Errorf("information of another type: %v", err)
 	}
+	for what, call := range map[string]func() error{
+		"Guest": func() error { _, err := d.Guest(guestToken); return err },
+		"Meets": func() error { return d.Meets(guestToken, guestRequirement) },
+	} {
+		d.statusAt(1, int32(secitem.ErrProcessGone))
+		if err := call(); err != error(secitem.ErrCodeNoSuchCode) {
+			t.Errorf("%s of one that ended meanwhile: %v", what, err)
+		}
+	}
 }
 
 // TestGuestFaults: whichever call of CoreFoundation fails, nothing leaks and
