@@ -33,6 +33,9 @@ const (
 func (d *database) logged() (bool, error) {
 	f, err := os.Open(d.path)
 	if err != nil {
+		if _, gone := d.check(); gone != nil {
+			return false, gone
+		}
 		return false, &store.Error{Class: store.ErrDenied, Err: err, Detail: "it cannot be opened",
 			Remedy: "check the owner and the mode of the database and its folder"}
 	}
