@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 
+	codes "modernc.org/sqlite/lib"
+
 	"github.com/kinring/kinring/internal/litedb"
 	"github.com/kinring/kinring/store"
 )
@@ -14,8 +16,8 @@ import (
 // versions share between apps has one. A reader of such a file makes files beside
 // it unless it is kept from it.
 const (
-	// besideLog reads the log that is there. SQLite uses the writer's shared memory,
-	// or builds its index in its own.
+	// besideLog reads the log that is there, by the memory that its users share, and
+	// makes none.
 	besideLog = "mode=ro&readonly_shm=1"
 	// withoutLog reads a file as it lies there. That it did not change meanwhile is
 	// looked at afterwards.
@@ -47,31 +49,55 @@ func (d *database) logged() (bool, error) {
 	return head[logAt] == hasLog, nil
 }
 
-// readLogged is read for a file with a write-ahead log.
+// moments is how often a read that meets a log half there is tried again, in about
+// a tenth of a second, before that is the answer: then a crash left it so.
+const moments = 16
+
+// readLogged is read for a file with a write-ahead log. The log comes and goes
+// with the programs that write.
 func (d *database) readLogged(ctx context.Context, f func(*litedb.Conn) error) error {
+	left := moments
 	return litedb.Patiently(ctx, func(err error) bool { return litedb.IsBusy(err) || errors.Is(err, errMoved) }, func() error {
-		how, before := besideLog, d.logSize()
-		stamp, err := d.check()
+		before, err := d.check()
 		if err != nil {
 			return err
 		}
-		if before == 0 {
-			how = withoutLog
+		if d.logSize() > 0 {
+			err = d.through(besideLog, f)
+			switch left--; {
+			case !halfThere(err):
+				return err
+			case left == 0:
+				return brokenOff(err)
+			}
+			return errMoved
 		}
-		db, err := litedb.Open(litedb.Address(d.path, how, readPragmas...))
-		if err != nil {
-			return err
-		}
-		defer db.Close()
-		err = f(db)
-		if now, gone := d.check(); before == 0 && (gone != nil || now != stamp || d.logSize() != 0) {
+		err = d.through(withoutLog, f)
+		if now, gone := d.check(); gone != nil || now != before || d.logSize() > 0 {
 			return errMoved
 		}
 		return err
 	})
 }
 
-// errMoved says that a file changed while it was read without locks.
+// through runs f on a connection that is opened for it.
+func (d *database) through(how string, f func(*litedb.Conn) error) error {
+	db, err := litedb.Open(litedb.Address(d.path, how, readPragmas...))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return f(db)
+}
+
+// halfThere reports what SQLite says when the log, or the memory that its users
+// share, has just gone or is not yet in order.
+func halfThere(err error) bool {
+	primary := litedb.Primary(err)
+	return primary == codes.SQLITE_CANTOPEN || primary == codes.SQLITE_READONLY
+}
+
+// errMoved says that a file changed while it was read.
 var errMoved = &store.Error{Class: store.ErrUnavailable, Reason: store.ErrOutOfReach, Detail: "the database changes all the time", Remedy: "try again"}
 
 // logSize returns the size of the write-ahead log, 0 if there is none.
