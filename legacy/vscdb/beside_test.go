@@ -203,7 +203,7 @@ func TestLogComesAndGoes(t *testing.T) {
 	p := h.spawn(t, "logger")
 	p.line()
 	s := h.open()
-	for i := range 300 {
+	for i := range 120 {
 		if item, err := s.Get(t.Context(), githubKey); err != nil || string(item.Value.Bytes()) != "value" {
 			t.Fatalf("read %d: %s, %v", i, item.Value.Bytes(), err)
 		}

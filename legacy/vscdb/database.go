@@ -218,7 +218,13 @@ func brokenOff(err error) error {
 		Detail: "a write was broken off and left its journal", Remedy: "start the app: it puts the database right"}
 }
 
-func native(err error) string { return fmt.Sprintf("sqlite %d", litedb.Code(err)) }
+// native names the code of an error of SQLite's, if it is one.
+func native(err error) string {
+	if code := litedb.Code(err); code != 0 {
+		return fmt.Sprintf("sqlite %d", code)
+	}
+	return ""
+}
 
 // translate turns an error of SQLite into a store error.
 func translate(err error) error {

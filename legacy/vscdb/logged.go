@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 
 	codes "modernc.org/sqlite/lib"
@@ -63,7 +64,7 @@ func (d *database) readLogged(ctx context.Context, f func(*litedb.Conn) error) e
 			return err
 		}
 		if d.logSize() > 0 {
-			err = d.through(besideLog, f)
+			err = d.beside(f)
 			switch left--; {
 			case !halfThere(err):
 				return err
@@ -80,6 +81,18 @@ func (d *database) readLogged(ctx context.Context, f func(*litedb.Conn) error) e
 	})
 }
 
+// errAlone says that there is a log, and nothing of the memory that its users
+// share: SQLite would make that, on Windows also where it is told not to.
+var errAlone = errors.New("there is a write-ahead log without an index")
+
+// beside runs f on the database and the log beside it.
+func (d *database) beside(f func(*litedb.Conn) error) error {
+	if _, err := os.Lstat(d.path + "-shm"); errors.Is(err, fs.ErrNotExist) {
+		return errAlone
+	}
+	return d.through(besideLog, f)
+}
+
 // through runs f on a connection that is opened for it.
 func (d *database) through(how string, f func(*litedb.Conn) error) error {
 	db, err := litedb.Open(litedb.Address(d.path, how, readPragmas...))
@@ -94,7 +107,7 @@ func (d *database) through(how string, f func(*litedb.Conn) error) error {
 // share, has just gone or is not yet in order.
 func halfThere(err error) bool {
 	primary := litedb.Primary(err)
-	return primary == codes.SQLITE_CANTOPEN || primary == codes.SQLITE_READONLY
+	return err == errAlone || primary == codes.SQLITE_CANTOPEN || primary == codes.SQLITE_READONLY
 }
 
 // errMoved says that a file changed while it was read.
