@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/kinring/kinring"
@@ -23,6 +24,16 @@ func TestInputIsGivenUp(t *testing.T) {
 	a = &app{console: &console{in: failing{}}}
 	if _, err := a.newValue(t.Context(), false); !errors.Is(err, kinring.ErrInvalid) {
 		t.Errorf("an unreadable input: %v", err)
+	}
+}
+
+// TestUpdateSaysThatTimeIsOver: what was ended for want of time did not fail.
+func TestUpdateSaysThatTimeIsOver(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := (&app{console: &console{err: io.Discard}}).filter(ctx, kinring.Current{}, []string{"sleep", "60"})
+	if exitCode(err) != exitCommand || !strings.Contains(err.Error(), "its time was over") {
+		t.Errorf("got %v", err)
 	}
 }
 
