@@ -53,6 +53,7 @@ func (a *app) reconcileCommand() *cobra.Command {
 		},
 		ValidArgsFunction: a.completeKey,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			a.changesAll(args, keys)
 			return a.with(cmd.Context(), func(ctx context.Context, ring *kinring.Ring) error {
 				return a.reconcile(ctx, ring, &keys, args, kinring.Side(take))
 			})
