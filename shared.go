@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/kinring/kinring/internal/fifo"
 	"github.com/kinring/kinring/store"
 )
 
@@ -21,23 +22,44 @@ type sharedStore struct {
 	noted  stamps // of the sources, beside this store
 	own    ownLeases
 
-	mu     sync.Mutex
-	opened store.Store
-	closed bool
+	opening fifo.Queue // of all that opens or closes the store
+	mu      sync.Mutex
+	opened  store.Store
+	closed  bool
 }
 
-func (s *sharedStore) open(ctx context.Context) (store.Store, error) {
+// open returns the store, opened by this operation if by none before. Opening may
+// take as long as somebody who is asked; others wait for it as long as they like.
+func (s *sharedStore) open(ctx context.Context) (opened store.Store, err error) {
+	if opened, err := s.now(); opened != nil || err != nil {
+		return opened, err
+	}
+	err = s.opening.Do(ctx, store.Key{}, func(ctx context.Context) error {
+		if opened, err = s.now(); opened != nil || err != nil {
+			return err
+		}
+		opened, err = s.openNew(ctx)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.opened = opened
+		return err
+	})
+	return opened, err
+}
+
+// now returns the store if it is open.
+func (s *sharedStore) now() (store.Store, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil, &store.Error{Class: store.ErrUnavailable, Store: s.driver.Kind(), Detail: "the ring is closed"}
 	}
-	if s.opened != nil {
-		return s.opened, nil
-	}
+	return s.opened, nil
+}
+
+func (s *sharedStore) openNew(ctx context.Context) (store.Store, error) {
 	opened, err := s.memory.open(ctx, s)
 	if opened != nil || err != nil {
-		s.opened = opened
 		return opened, err
 	}
 	opened, err = s.throughBroker(ctx)
@@ -48,22 +70,13 @@ func (s *sharedStore) open(ctx context.Context) (store.Store, error) {
 		s.said(err)
 	}
 	if err != nil {
-		return s.instead(ctx, store.At(err, "", s.driver.Kind(), store.Key{}))
+		return s.memory.instead(ctx, s, store.At(err, "", s.driver.Kind(), store.Key{}))
 	}
 	if err := s.choice.check(opened.Info()); err != nil {
 		_ = opened.Close() // nothing was written: the refusal is the answer
 		return nil, err
 	}
-	s.opened = opened
 	return opened, nil
-}
-
-// instead returns the store in memory where that is to take the place of one
-// that cannot be had.
-func (s *sharedStore) instead(ctx context.Context, cause error) (store.Store, error) {
-	opened, err := s.memory.instead(ctx, s, cause)
-	s.opened = opened
-	return opened, err
 }
 
 func (s *sharedStore) Info() store.Info {
@@ -126,13 +139,14 @@ func (s *sharedStore) List(ctx context.Context, service string) (entries []store
 // which may ask somebody: ErrUnsupported while it is not open, and if it tells of
 // none.
 func (s *sharedStore) Watch(ctx context.Context, changed func(store.Key)) error {
-	s.mu.Lock()
-	opened := s.opened
-	s.mu.Unlock()
+	opened, err := s.now()
+	if err != nil {
+		return err
+	}
 	if w, ok := opened.(store.Watcher); ok && opened.Info().Capabilities.Events {
 		return w.Watch(ctx, changed)
 	}
-	return &store.Error{Class: store.ErrUnsupported, Store: s.driver.Kind(), Detail: "it does not tell of changes"}
+	return &store.Error{Class: store.ErrUnsupported, Store: s.kind(), Detail: "it does not tell of changes"}
 }
 
 func (s *sharedStore) FingerprintKey(ctx context.Context) (key []byte, err error) {
@@ -159,43 +173,36 @@ func (s *sharedStore) driverNow() store.Driver {
 // reset closes the store; the next operation opens it anew, with another driver
 // if there is one.
 func (s *sharedStore) reset(d store.Driver) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.noted.forget()
-	if d != nil {
-		s.driver = d
-	}
-	if s.memory != nil {
-		s.memory.inUse.Store(false)
-	}
-	opened := s.opened
-	s.opened = nil
-	if opened == nil {
-		return nil
-	}
-	return opened.Close()
+	return s.shut(func() {
+		s.noted.forget()
+		if d != nil {
+			s.driver = d
+		}
+		if s.memory != nil {
+			s.memory.inUse.Store(false)
+		}
+	})
 }
 
-func (s *sharedStore) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
-	if s.opened == nil {
-		return nil
-	}
-	return s.opened.Close()
-}
+// Close closes the store for good.
+func (s *sharedStore) Close() error { return s.shut(func() { s.closed = true }) }
 
 // lock closes the opened store; it is opened anew when it is next needed.
-func (s *sharedStore) lock() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	opened := s.opened
-	s.opened = nil
-	if opened == nil {
-		return nil
-	}
-	return opened.Close()
+func (s *sharedStore) lock() error { return s.shut(func() {}) }
+
+// shut makes a change and closes the store. It waits for who is opening it.
+func (s *sharedStore) shut(change func()) error {
+	return s.opening.Do(context.Background(), store.Key{}, func(context.Context) error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		change()
+		opened := s.opened
+		s.opened = nil
+		if opened == nil {
+			return nil
+		}
+		return opened.Close()
+	})
 }
 
 func (s *sharedStore) isOpen() bool {
