@@ -21,23 +21,74 @@ type sharedStore struct {
 	noted  stamps // of the sources, beside this store
 	own    ownLeases
 
-	mu     sync.Mutex
-	opened store.Store
-	closed bool
+	// opening is had by who opens, replaces or closes the store: that may take as long
+	// as a person does, so who waits for it does so no longer than he wants. mu guards
+	// what follows, and the driver, and is never held across a call.
+	opening turn
+	mu      sync.Mutex
+	opened  store.Store
+	closed  bool
+	giveUp  context.CancelFunc // ends the opening that is under way
 }
 
-func (s *sharedStore) open(ctx context.Context) (store.Store, error) {
+// turn is a mutex that is waited for with a context. Its zero value is free.
+type turn struct {
+	once sync.Once
+	held chan struct{}
+}
+
+func (t *turn) take(ctx context.Context) error {
+	t.once.Do(func() { t.held = make(chan struct{}, 1) })
+	select {
+	case t.held <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return store.FromContext(ctx)
+	}
+}
+
+func (t *turn) give() { <-t.held }
+
+// now returns the store if it is open, and an error if the ring is closed.
+func (s *sharedStore) now() (store.Store, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil, &store.Error{Class: store.ErrUnavailable, Store: s.driver.Kind(), Detail: "the ring is closed"}
 	}
-	if s.opened != nil {
-		return s.opened, nil
+	return s.opened, nil
+}
+
+func (s *sharedStore) open(ctx context.Context) (store.Store, error) {
+	if opened, err := s.now(); opened != nil || err != nil {
+		return opened, err
 	}
+	if err := s.opening.take(ctx); err != nil {
+		return nil, store.At(err, "", s.kind(), store.Key{})
+	}
+	defer s.opening.give()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.mu.Lock()
+	s.giveUp = cancel
+	s.mu.Unlock()
+	if opened, err := s.now(); opened != nil || err != nil { // somebody else was faster
+		return opened, err
+	}
+	opened, err := s.find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.opened = opened
+	s.mu.Unlock()
+	return s.now()
+}
+
+// find opens the store that is to be used.
+func (s *sharedStore) find(ctx context.Context) (store.Store, error) {
 	opened, err := s.memory.open(ctx, s)
 	if opened != nil || err != nil {
-		s.opened = opened
 		return opened, err
 	}
 	opened, err = s.throughBroker(ctx)
@@ -48,22 +99,13 @@ func (s *sharedStore) open(ctx context.Context) (store.Store, error) {
 		s.said(err)
 	}
 	if err != nil {
-		return s.instead(ctx, store.At(err, "", s.driver.Kind(), store.Key{}))
+		return s.memory.instead(ctx, s, store.At(err, "", s.driver.Kind(), store.Key{}))
 	}
 	if err := s.choice.check(opened.Info()); err != nil {
 		_ = opened.Close() // nothing was written: the refusal is the answer
 		return nil, err
 	}
-	s.opened = opened
 	return opened, nil
-}
-
-// instead returns the store in memory where that is to take the place of one
-// that cannot be had.
-func (s *sharedStore) instead(ctx context.Context, cause error) (store.Store, error) {
-	opened, err := s.memory.instead(ctx, s, cause)
-	s.opened = opened
-	return opened, err
 }
 
 func (s *sharedStore) Info() store.Info {
@@ -75,65 +117,74 @@ func (s *sharedStore) Info() store.Info {
 	return store.Info{Kind: s.driver.Kind(), Capabilities: s.driver.Capabilities()}
 }
 
-func (s *sharedStore) Get(ctx context.Context, key store.Key) (store.Item, error) {
-	opened, err := s.open(ctx)
-	if err != nil {
-		return store.Item{}, err
+// use calls f with the opened store; once more if that was behind a broker that is
+// gone.
+func (s *sharedStore) use(ctx context.Context, f func(opened store.Store) error) error {
+	for {
+		opened, err := s.open(ctx)
+		if err != nil {
+			return err
+		}
+		if err := f(opened); !s.brokerGone(opened, err) {
+			return err
+		}
 	}
-	return opened.Get(ctx, key)
+}
+
+func (s *sharedStore) Get(ctx context.Context, key store.Key) (item store.Item, err error) {
+	err = s.use(ctx, func(opened store.Store) error {
+		item, err = opened.Get(ctx, key)
+		return err
+	})
+	return item, err
 }
 
 // Put records the family's choice of store before the first write, so that
 // nothing is ever in a store that later rings do not know of.
-func (s *sharedStore) Put(ctx context.Context, key store.Key, item store.Item, cond store.Condition) (store.Revision, error) {
-	opened, err := s.open(ctx)
-	if err != nil {
-		return "", err
-	}
-	if err := s.choice.record(ctx, opened.Info()); err != nil {
-		return "", err
-	}
-	return opened.Put(ctx, key, item, cond)
+func (s *sharedStore) Put(ctx context.Context, key store.Key, item store.Item, cond store.Condition) (revision store.Revision, err error) {
+	err = s.use(ctx, func(opened store.Store) error {
+		if err := s.choice.record(ctx, opened.Info()); err != nil {
+			return err
+		}
+		revision, err = opened.Put(ctx, key, item, cond)
+		return err
+	})
+	return revision, err
 }
 
 func (s *sharedStore) Delete(ctx context.Context, key store.Key, cond store.Condition) error {
-	opened, err := s.open(ctx)
-	if err != nil {
-		return err
-	}
-	return opened.Delete(ctx, key, cond)
+	return s.use(ctx, func(opened store.Store) error { return opened.Delete(ctx, key, cond) })
 }
 
-func (s *sharedStore) List(ctx context.Context, service string) ([]store.Entry, error) {
-	opened, err := s.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return opened.List(ctx, service)
+func (s *sharedStore) List(ctx context.Context, service string) (entries []store.Entry, err error) {
+	err = s.use(ctx, func(opened store.Store) error {
+		entries, err = opened.List(ctx, service)
+		return err
+	})
+	return entries, err
 }
 
 // Watch passes on the changes that the store tells of. It does not open the store,
 // which may ask somebody: ErrUnsupported while it is not open, and if it tells of
 // none.
 func (s *sharedStore) Watch(ctx context.Context, changed func(store.Key)) error {
-	s.mu.Lock()
-	opened := s.opened
-	s.mu.Unlock()
+	opened, _ := s.now()
 	if w, ok := opened.(store.Watcher); ok && opened.Info().Capabilities.Events {
 		return w.Watch(ctx, changed)
 	}
-	return &store.Error{Class: store.ErrUnsupported, Store: s.driver.Kind(), Detail: "it does not tell of changes"}
+	return &store.Error{Class: store.ErrUnsupported, Store: s.kind(), Detail: "it does not tell of changes"}
 }
 
-func (s *sharedStore) FingerprintKey(ctx context.Context) ([]byte, error) {
-	opened, err := s.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if k, ok := opened.(store.FingerprintKeyer); ok {
-		return k.FingerprintKey(ctx)
-	}
-	return nil, &store.Error{Class: store.ErrUnsupported, Store: opened.Info().Kind, Detail: "it derives no fingerprint key"}
+func (s *sharedStore) FingerprintKey(ctx context.Context) (key []byte, err error) {
+	err = s.use(ctx, func(opened store.Store) error {
+		k, ok := opened.(store.FingerprintKeyer)
+		if !ok {
+			return &store.Error{Class: store.ErrUnsupported, Store: opened.Info().Kind, Detail: "it derives no fingerprint key"}
+		}
+		key, err = k.FingerprintKey(ctx)
+		return err
+	})
+	return key, err
 }
 
 // kind returns the kind of the store as it is now.
@@ -148,42 +199,44 @@ func (s *sharedStore) driverNow() store.Driver {
 // reset closes the store; the next operation opens it anew, with another driver
 // if there is one.
 func (s *sharedStore) reset(d store.Driver) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.noted.forget()
-	if s.memory != nil {
-		s.memory.inUse.Store(false)
-	}
-	if d != nil {
-		s.driver = d
-		if s.memory != nil && s.memory.chosen {
-			s.memory = nil
+	return s.shut(func() {
+		s.noted.forget()
+		if s.memory != nil {
+			s.memory.inUse.Store(false)
 		}
-	}
-	opened := s.opened
-	s.opened = nil
-	if opened == nil {
-		return nil
-	}
-	return opened.Close()
+		if d != nil {
+			s.driver = d
+			if s.memory != nil && s.memory.chosen {
+				s.memory = nil
+			}
+		}
+	})
 }
 
+// Close closes the store for good. An opening that is under way is given up.
 func (s *sharedStore) Close() error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.closed = true
-	if s.opened == nil {
-		return nil
+	if s.giveUp != nil {
+		s.giveUp()
 	}
-	return s.opened.Close()
+	s.mu.Unlock()
+	return s.shut(func() {})
 }
 
 // lock closes the opened store; it is opened anew when it is next needed.
-func (s *sharedStore) lock() error {
+func (s *sharedStore) lock() error { return s.shut(func() {}) }
+
+// shut closes the store if it is open, once an opening that is under way has
+// ended, and lets more be changed in the same step.
+func (s *sharedStore) shut(more func()) error {
+	_ = s.opening.take(context.Background()) // which does not end
+	defer s.opening.give()
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	more()
 	opened := s.opened
 	s.opened = nil
+	s.mu.Unlock()
 	if opened == nil {
 		return nil
 	}

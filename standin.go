@@ -60,7 +60,7 @@ func (r *Ring) engineConfig(shared *sharedStore) coexist.Config {
 	return coexist.Config{
 		Shared: shared, Sources: r.sources, Policy: r.policy, Services: r.family.Services(), Traits: r.traits,
 		Queue: &fifo.Queue{}, Memory: &shared.noted, Leases: leases{shared}, Grace: r.grace, Patience: patience,
-		Random: random, Notify: r.noticed, BulkTime: bulkTime, BulkTell: r.progress,
+		Random: random, Notify: r.noticed, BulkTime: halfTime, BulkTell: r.progress,
 	}
 }
 

@@ -68,15 +68,21 @@ func newConn(s *Server, nc net.Conn, p peer.Peer, who *caller) *conn {
 func (c *conn) run() {
 	c.read()
 	<-c.ended
+	c.in.close()
 	c.unwait()
-	c.dropAsked()
-	c.releaseHoldings()
+	c.takeBack()
 	c.handlers.Wait()
-	c.releaseHoldings() // what was granted meanwhile
+	c.takeBack() // what was granted meanwhile
 	c.cancel()
 	_ = c.nc.Close()
 	_ = c.peer.Close()
 	c.s.leave(c)
+}
+
+// takeBack takes from a client that is gone what it held and what it served.
+func (c *conn) takeBack() {
+	c.dropAsked()
+	c.releaseHoldings()
 }
 
 // drain lets the requests under way be the last ones.
@@ -120,6 +126,7 @@ func (c *conn) read() {
 	})
 	pass.Stop()
 	for {
+		c.out.settle()
 		m, refusal, err := c.in.next()
 		if err != nil {
 			c.lost(err)
@@ -156,9 +163,7 @@ func (c *conn) lost(err error) {
 	case errors.Is(err, errNoRoom):
 		c.answer(nil, nil, wire.Refuse(wire.CodeBusy, errNoRoom.Error(), "try again later"))
 	case errors.Is(err, os.ErrDeadlineExceeded) && !c.isDraining():
-		if why := c.in.overdue(); why != "" {
-			c.answer(nil, nil, wire.Refuse(wire.CodeBusy, why, "connect again"))
-		}
+		c.answer(nil, nil, wire.Refuse(wire.CodeBusy, c.in.overdue(), "connect again"))
 	}
 	if !errors.Is(err, io.EOF) {
 		c.s.Logger.Debug("broker: connection ended", slog.Int("pid", c.peer.Identity().PID), slog.String("error", err.Error()))
@@ -233,52 +238,34 @@ func (c *conn) answer(id json.RawMessage, result any, failure error) {
 	if err != nil {
 		frame, err = wire.Failure(id, wire.FromError(err))
 	}
-	if err == nil {
-		err = c.out.send(frame)
+	if err != nil {
+		c.hangUp() // there is nothing that could be said
+		return
 	}
+	_ = c.send(frame) // who takes no answers is hung up on
+}
+
+// notify sends a notification.
+func (c *conn) notify(method string, params any) error {
+	frame, err := wire.Request(nil, method, params)
+	if err == nil {
+		err = c.send(frame)
+	}
+	return err
+}
+
+// send sends a frame and wipes it. It hangs up on a client that does not take all
+// of it: what follows could not be told from the rest.
+func (c *conn) send(frame []byte) error {
+	err := c.out.send(frame)
 	if err != nil {
 		c.hangUp()
 	}
-}
-
-// notify sends a notification, or a request if it has an id.
-func (c *conn) notify(id json.RawMessage, method string, params any) error {
-	frame, err := wire.Request(id, method, params)
-	if err == nil {
-		err = c.out.send(frame)
-	}
 	return err
 }
 
-// hangUp ends a connection whose client takes no answers.
+// hangUp ends a connection at once.
 func (c *conn) hangUp() {
 	c.unwait()
 	_ = c.nc.Close() // whoever reads from it finds out
-}
-
-// outbox writes frames one after the other.
-type outbox struct {
-	nc      net.Conn
-	timeout time.Duration
-	mu      sync.Mutex
-	armed   time.Time
-}
-
-// rearm is how far a deadline may run down before it is set anew. Setting it for
-// each frame would cost a tenth of a read.
-const rearm = time.Second
-
-// send writes a frame and wipes it.
-func (o *outbox) send(frame []byte) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	defer clear(frame)
-	if now := time.Now(); now.Sub(o.armed) > rearm {
-		if err := o.nc.SetWriteDeadline(now.Add(o.timeout + rearm)); err != nil {
-			return err
-		}
-		o.armed = now
-	}
-	_, err := o.nc.Write(frame)
-	return err
 }

@@ -53,29 +53,35 @@ func kindOf(h holding) string {
 	return "update"
 }
 
+// errNoHolding is what who names something is told that is not there, or not there
+// any more.
+var errNoHolding error = wire.Refuse(wire.CodeInvalidParams, "there is nothing of this name in this connection", "it may have ended")
+
 // held returns what the client has under a name.
 func held[T holding](c *conn, id string) (T, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	h, ok := c.held[id].(T)
-	if !ok {
-		return h, wire.Refuse(wire.CodeInvalidParams, "there is nothing of this name in this connection", "it may have ended")
-	}
-	return h, nil
+	return find[T](c, id)
 }
 
 // drop is held that takes it away.
 func drop[T holding](c *conn, id string) (T, error) {
-	h, err := held[T](c, id)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h, err := find[T](c, id)
 	if err == nil {
-		c.mu.Lock()
-		if _, still := c.held[id]; !still {
-			err = wire.Refuse(wire.CodeInvalidParams, "there is nothing of this name in this connection", "it may have ended")
-		}
 		delete(c.held, id)
-		c.mu.Unlock()
 	}
 	return h, err
+}
+
+// find is held for who has the connection's lock.
+func find[T holding](c *conn, id string) (T, error) {
+	h, ok := c.held[id].(T)
+	if !ok {
+		return h, errNoHolding
+	}
+	return h, nil
 }
 
 // busy reports whether the client has or waits for something, so that it may be

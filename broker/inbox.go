@@ -2,7 +2,9 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"net"
+	"os"
 	"time"
 
 	"github.com/kinring/kinring/broker/wire"
@@ -19,6 +21,7 @@ type inbox struct {
 	large      int64     // of the budget for large frames
 	since      time.Time // when the frame that is not complete began; zero if there is none
 	armed      time.Time // the read deadline
+	busy       bool      // the client had or waited for something when reading began
 }
 
 // usual is the size of buffer that a connection keeps.
@@ -63,10 +66,21 @@ func (in *inbox) take(size int) {
 	if len(in.buf) > largeFrame {
 		in.buf = nil
 	}
+	in.giveBack()
+}
+
+// giveBack returns what was taken from the budget for large frames.
+func (in *inbox) giveBack() {
 	if in.large > 0 {
 		in.c.s.large.give(in.large)
 		in.large = 0
 	}
+}
+
+// close ends the reading, also in the middle of a frame.
+func (in *inbox) close() {
+	clear(in.buf) // it may hold a part of a value
+	in.giveBack()
 }
 
 // fill reads more of a frame that will take size bytes, or 0 if that is not known.
@@ -89,10 +103,20 @@ func (in *inbox) fill(size int) error {
 		in.since = time.Now()
 	}
 	in.end += n
-	if n > 0 {
+	if n > 0 || errors.Is(err, os.ErrDeadlineExceeded) && in.mayBeSilent() {
 		return nil
 	}
 	return err
+}
+
+// mayBeSilent reports whether a client from which nothing came in time is waited
+// for again. One that was busy meanwhile is silent since then only.
+func (in *inbox) mayBeSilent() bool {
+	if !in.c.greeted.Load() || !in.since.IsZero() || in.c.isDraining() || !in.busy && !in.c.busy() {
+		return false
+	}
+	in.armed = time.Time{} // it is over
+	return true
 }
 
 // grow doubles the buffer, up to what the frame takes.
@@ -127,8 +151,9 @@ var errNoRoom net.Error = noRoom{}
 
 // arm sets the read deadline for what is being waited for.
 func (in *inbox) arm() error {
+	in.busy = in.c.busy()
 	due := in.due()
-	if due.IsZero() && in.armed.IsZero() || !due.IsZero() && due.Sub(in.armed).Abs() < rearm {
+	if due.Sub(in.armed).Abs() < rearm {
 		return nil
 	}
 	in.armed = due
@@ -149,8 +174,6 @@ func (in *inbox) due() time.Time {
 		return in.opened.Add(l.Hello)
 	case !in.since.IsZero():
 		return in.since.Add(l.Frame)
-	case in.c.busy():
-		return time.Time{}
 	}
 	return time.Now().Add(l.Idle)
 }
@@ -162,8 +185,6 @@ func (in *inbox) overdue() string {
 		return "there was no hello in time"
 	case !in.since.IsZero():
 		return "the frame was not completed in time"
-	case in.c.busy():
-		return "" // the deadline was for something else: the broker stops
 	}
 	return "there was no request for a long time"
 }

@@ -32,22 +32,37 @@ func (c *conn) ask(ctx context.Context, method string, params, into any) error {
 		delete(c.asked.waiting, id)
 		c.mu.Unlock()
 	}()
-	if err := c.notify(json.RawMessage(id), method, params); err != nil {
-		return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService, Detail: "the client that serves this source is gone", Err: err}
+	frame, err := wire.Request(json.RawMessage(id), method, params)
+	if err != nil {
+		return err
 	}
+	go c.send(frame) // it may take nothing for a while; who is hung up on has gone
 	select {
 	case m := <-answer:
 		defer clear(m.Result)
-		if m.Err != nil {
-			return m.Err.Unwire()
-		}
-		return wire.Params(method, m.Result, into)
+		return take(m, into)
 	case <-c.waiting.Done():
 		return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService, Detail: "the client that serves this source is gone"}
 	case <-ctx.Done():
-		_ = c.notify(nil, wire.NoteCancel, wire.Cancel{ID: json.RawMessage(id)}) // it may be gone: then nobody needs to be told
+		go c.notify(wire.NoteCancel, wire.Cancel{ID: json.RawMessage(id)}) // nor for this
 		return store.FromContext(ctx)
 	}
+}
+
+// take decodes a client's answer. The text of an error of no class may quote a
+// value.
+func take(m wire.Message, into any) error {
+	if m.Err == nil {
+		if wire.Unmarshal(m.Result, into) != nil {
+			return &store.Error{Class: store.ErrCorrupt, Detail: "the client that serves this source answered in the wrong shape"}
+		}
+		return nil
+	}
+	err := m.Err.Unwire()
+	if store.ClassOf(err) == nil {
+		return &store.Error{Class: store.ErrUnavailable, Detail: "the client that serves this source cannot read it"}
+	}
+	return err
 }
 
 // answered takes a client's answer. One that nobody waits for any more is dropped.
@@ -56,9 +71,11 @@ func (c *conn) answered(m wire.Message) {
 	answer := c.asked.waiting[string(m.ID)]
 	delete(c.asked.waiting, string(m.ID))
 	c.mu.Unlock()
-	if answer != nil {
-		answer <- m
+	if answer == nil {
+		clear(m.Result) // it may hold a value
+		return
 	}
+	answer <- m
 }
 
 // dropAsked takes the legacy source from a client that is gone.

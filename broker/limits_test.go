@@ -71,6 +71,19 @@ func TestLimits(t *testing.T) {
 			r.wantRefusal(wire.CodeBusy, "no room")
 			r.wantEnd()
 		}},
+		"large frames of the dead": {broker.Limits{Large: 300 << 10, Frame: 300 * time.Millisecond}, func(t *testing.T, b *running) {
+			for range 3 {
+				r := b.greeted(t)
+				r.say([]byte("Content-Length: 1000000\r\n\r\n" + strings.Repeat(" ", 100<<10)))
+				r.Close()
+			}
+			b.await(t, "their end", func() bool { return b.server.Conns() == 0 })
+			r := b.greeted(t)
+			r.say(frame(`{"jsonrpc":"2.0","id":1,"method":"ping"` + strings.Repeat(" ", 120<<10) + `}`))
+			if m := r.answer(); m.Err != nil {
+				t.Errorf("answered %v", m.Err)
+			}
+		}},
 		"requests a second": {broker.Limits{Rate: 100}, func(t *testing.T, b *running) {
 			r := b.greeted(t)
 			for n := range 110 { // those beyond the rate wait, and are served
@@ -124,6 +137,22 @@ const storeGet = `{"service":"broker test","account":"a"}`
 func TestRequestTakesTooLong(t *testing.T) {
 	b := serve(t, fixed{newStuck()}, broker.Options{Limits: broker.Limits{Call: 100 * time.Millisecond}})
 	b.greeted(t).wantClass("store/get", storeGet, store.ErrTimedOut)
+}
+
+// TestIdleAfterSlowRequest: who is silent after a request that took long is idle
+// like others.
+func TestIdleAfterSlowRequest(t *testing.T) {
+	g := newStuck()
+	b := serve(t, fixed{g}, broker.Options{Limits: broker.Limits{Idle: 1500 * time.Millisecond}})
+	r := b.greeted(t)
+	r.say(frame(`{"jsonrpc":"2.0","id":1,"method":"store/get","params":` + storeGet + `}`))
+	<-g.entered
+	r.say(frame(`{"jsonrpc":"2.0","id":2,"method":"ping"}`)) // somebody else reads by then
+	r.answer()
+	close(g.open)
+	r.answer()
+	r.wantRefusal(wire.CodeBusy, "no request")
+	r.wantEnd()
 }
 
 // TestWaitTakesTooLong (I11): nor does a lease that nobody gives back, whatever the

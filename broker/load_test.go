@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -60,6 +61,7 @@ func TestLoad(t *testing.T) {
 // spent is how long requests took.
 type spent struct {
 	all    time.Duration
+	worked time.Duration // by processors
 	each   []time.Duration
 	memory int
 }
@@ -77,7 +79,7 @@ func (r *running) load(t testing.TB, conns, requests int, value store.Value) spe
 	var left atomic.Int64
 	left.Store(int64(requests))
 	var all sync.WaitGroup
-	start := time.Now()
+	start, before := time.Now(), worked()
 	for n, s := range stores {
 		all.Go(func() {
 			for i := 0; left.Add(-1) >= 0; i++ {
@@ -91,7 +93,7 @@ func (r *running) load(t testing.TB, conns, requests int, value store.Value) spe
 		})
 	}
 	all.Wait()
-	took := spent{all: time.Since(start), each: slices.Concat(each...), memory: resident()}
+	took := spent{all: time.Since(start), worked: worked() - before, each: slices.Concat(each...), memory: resident()}
 	slices.Sort(took.each)
 	for _, s := range stores {
 		s.Close()
@@ -121,8 +123,9 @@ func resident() int {
 	return kib << 10
 }
 
-// echo is the floor: a socket that returns what it is sent, whole.
-func echo(b *testing.B, size int) net.Conn {
+// echo is the floor: a socket that returns what it is sent, whole. It returns
+// connections to it.
+func echo(b *testing.B, size, conns int) []net.Conn {
 	b.Helper()
 	l, err := net.Listen("unix", filepath.Join(filepath.Dir(filepath.Dir(socketIn(b))), "echo"))
 	if err != nil {
@@ -149,12 +152,23 @@ func echo(b *testing.B, size int) net.Conn {
 			}()
 		}
 	}()
-	c, err := net.Dial("unix", l.Addr().String())
-	if err != nil {
-		b.Fatal(err)
+	out := make([]net.Conn, conns)
+	for n := range out {
+		if out[n], err = net.Dial("unix", l.Addr().String()); err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { out[n].Close() })
 	}
-	b.Cleanup(func() { c.Close() })
-	return c
+	return out
+}
+
+// exchange has the echo return what it is sent.
+func exchange(c net.Conn, buf []byte) error {
+	_, err := c.Write(buf)
+	if err == nil {
+		_, err = io.ReadFull(c, buf)
+	}
+	return err
 }
 
 // BenchmarkGet compares a get through the broker, over an open connection, with a
@@ -176,14 +190,11 @@ func benchGet(b *testing.B, d store.Driver) {
 	if _, err := s.Put(b.Context(), key("bench"), store.Item{Value: store.NewValue(make([]byte, benchValue))}, store.Any()); err != nil {
 		b.Fatal(err)
 	}
-	c, buf := echo(b, benchFrame), make([]byte, benchFrame)
+	c, buf := echo(b, benchFrame, 1)[0], make([]byte, benchFrame)
 	var spent [2][]time.Duration
 	for b.Loop() {
 		start := time.Now()
-		_, err := c.Write(buf)
-		if err == nil {
-			_, err = io.ReadFull(c, buf)
-		}
+		err := exchange(c, buf)
 		middle := time.Now()
 		if err != nil {
 			b.Fatal(err)
@@ -232,8 +243,11 @@ func BenchmarkDial(b *testing.B) {
 	report(b, "dial-get-close", spent)
 }
 
-// BenchmarkThroughput is how many requests a second so many connections make.
+// BenchmarkThroughput is how many requests a second so many connections make, and
+// how much of the processor each takes; so that what more connections cost anybody
+// is seen, also of an echo.
 func BenchmarkThroughput(b *testing.B) {
+	const requests = 20_000
 	for _, conns := range []int{1, 8, 64, 512} {
 		b.Run(strconv.Itoa(conns), func(b *testing.B) {
 			r := serve(b, inMemory(), broker.Options{})
@@ -243,13 +257,46 @@ func BenchmarkThroughput(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			requests := 0
-			var took time.Duration
+			floor := echo(b, benchFrame, conns)
+			var took, worked, echoed time.Duration
 			for b.Loop() {
-				took += r.load(b, conns, 20_000, value).all
-				requests += 20_000
+				spent := r.load(b, conns, requests, value)
+				took, worked = took+spent.all, worked+spent.worked
+				echoed += echoes(b, floor, requests)
 			}
-			b.ReportMetric(float64(requests)/took.Seconds(), "requests/s")
+			all := float64(b.N * requests)
+			b.ReportMetric(all/took.Seconds(), "requests/s")
+			b.ReportMetric(float64(worked.Nanoseconds())/all, "cpu-ns/request")
+			b.ReportMetric(float64(echoed.Nanoseconds())/all, "cpu-ns/echo")
 		})
 	}
+}
+
+// echoes makes exchanges over all connections at once, and returns the time that
+// the processors worked.
+func echoes(b *testing.B, conns []net.Conn, exchanges int) time.Duration {
+	b.Helper()
+	var left atomic.Int64
+	left.Store(int64(exchanges))
+	var all sync.WaitGroup
+	before := worked()
+	for _, c := range conns {
+		all.Go(func() {
+			for buf := make([]byte, benchFrame); left.Add(-1) >= 0; {
+				if err := exchange(c, buf); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	return worked() - before
+}
+
+// worked is how long processors have worked for this process.
+func worked() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // it cannot fail for oneself
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -168,14 +168,14 @@ func (c *call) migrate() (any, error) {
 	return c.migration(done), nil
 }
 
-// progress tells the client how far a migration is. One that takes no news is not
-// waited for: the answer will find that out.
+// progress tells the client how far a migration is. A client that takes no news is
+// hung up on, which gives the migration up.
 func (c *call) progress(token string) func(kinring.Progress) {
 	if token == "" {
 		return nil
 	}
 	return func(p kinring.Progress) {
-		_ = c.notify(nil, wire.NoteProgress, wire.Progress{Token: token, Value: c.migration(p)})
+		_ = c.notify(wire.NoteProgress, wire.Progress{Token: token, Value: c.migration(p)})
 	}
 }
 
@@ -221,8 +221,7 @@ func (c *call) tell(ctx context.Context, id string, key store.Key) {
 		if e.Err != nil {
 			n.Error = wire.FromError(e.Err)
 		}
-		if c.notify(nil, wire.NoteChanged, n) != nil {
-			c.hangUp()
+		if c.notify(wire.NoteChanged, n) != nil {
 			return
 		}
 	}

@@ -135,11 +135,16 @@ func (s *source) get(ctx context.Context, key store.Key) (store.Item, error) {
 		return store.Item{}, err
 	}
 	if item.Value == nil {
-		return store.Item{}, &store.Error{Class: store.ErrCorrupt, Detail: "the program that serves this source answered without a value"}
+		return store.Item{}, unanswered("a value")
 	}
 	defer item.Value.Wipe()
 	out := store.Item{Value: store.NewValue(*item.Value), Revision: s.revision(*item.Value)}
 	return out, store.CheckItem(out, s.all.Capabilities())
+}
+
+// unanswered: what an answer lacks is no evidence of absence.
+func unanswered(what string) error {
+	return &store.Error{Class: store.ErrCorrupt, Detail: "the program that serves this source answered without " + what}
 }
 
 // Put is unsupported.
@@ -190,6 +195,9 @@ func (s *source) List(ctx context.Context, service string) ([]store.Entry, error
 	var l wire.LegacyKeys
 	if err := s.all.ask(ctx, s.name, wire.MethodLegacyList, wire.Serving{Source: s.name}, &l); err != nil {
 		return nil, store.At(err, "list", s.name, store.Key{})
+	}
+	if l.Keys == nil {
+		return nil, store.At(unanswered("keys"), "list", s.name, store.Key{})
 	}
 	var out []store.Entry
 	for _, k := range l.Keys {

@@ -3,10 +3,15 @@
 package broker_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/kinring/kinring"
 	"github.com/kinring/kinring/broker"
@@ -128,6 +133,97 @@ func TestServedSourceDeletes(t *testing.T) {
 	for _, name := range []string{"auth", "other"} {
 		if _, err := other.Get(t.Context(), name); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// hear reads until this has come, and hardly more.
+func (r *raw) hear(until string) {
+	r.Helper()
+	for b := make([]byte, 4096); !strings.Contains(string(r.in), until); {
+		n, err := r.Read(b)
+		if err != nil {
+			r.Fatal(err)
+		}
+		r.in = append(r.in, b[:n]...)
+	}
+}
+
+// serving is a client that serves the source.
+func (r *running) serving(t *testing.T) *raw {
+	t.Helper()
+	c := r.greeted(t)
+	if m := c.ask(1, wire.MethodServe, `{"source":"electron","deletes":true}`); m.Err != nil {
+		t.Fatal(m.Err)
+	}
+	return c
+}
+
+// TestDeafSource: a client that serves a source and takes no requests holds nobody
+// up that gives up its own.
+func TestDeafSource(t *testing.T) {
+	b := serveAt(t, socketIn(t), older, inMemory(), broker.Options{Legacy: clientSources, Limits: broker.Limits{Write: time.Hour}})
+	if _, err := b.ring.Set(t.Context(), "large", bytes.Repeat([]byte("x"), store.MaxValue)); err != nil {
+		t.Fatal(err)
+	}
+	deaf := b.serving(t)
+	deaf.say(frame(`{"jsonrpc":"2.0","id":2,"method":"get","params":{"key":"large"}}`))
+	deaf.hear(`"id":2,"result"`) // the rest of the answer is on its way for as long as it likes
+	other := b.greeted(t)
+	other.say(frame(`{"jsonrpc":"2.0","id":3,"method":"get","params":{"key":"auth"}}`))
+	other.say(frame(`{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":3}}`))
+	other.wantRefusal(wire.CodeOf(store.ErrCancelled), "cancelled")
+	deaf.Close()
+}
+
+// TestDeafInTheMiddle: a client that takes a part of a request and then nothing is
+// dropped: it could not tell the rest from what follows.
+func TestDeafInTheMiddle(t *testing.T) {
+	b := serveAt(t, socketIn(t), older, inMemory(), broker.Options{Legacy: clientSources, Limits: broker.Limits{Write: 300 * time.Millisecond}})
+	deaf, other := b.serving(t), b.dial(client.Options{})
+	deleted := make(chan error, 1)
+	go func() {
+		_, err := other.Delete(t.Context(), "auth")
+		deleted <- err
+	}()
+	large := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("x"), store.MaxValue))
+	for {
+		deaf.hear(`"params"`)
+		if strings.Contains(string(deaf.in), wire.MethodLegacyDelete) {
+			break
+		}
+		deaf.say(frame(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"value":%q}}`, deaf.answer().ID, large)))
+	}
+	if err := <-deleted; !errors.Is(err, store.ErrPartial) {
+		t.Errorf("delete: %v", err)
+	}
+	b.await(t, "the deaf client to be dropped", func() bool { return b.server.Conns() == 1 })
+}
+
+// TestServedSourceAnswers (I4): an answer that is none is an error of the source, and
+// neither absence nor the fault of who asked.
+func TestServedSourceAnswers(t *testing.T) {
+	b := serveAt(t, socketIn(t), older, inMemory(), broker.Options{Legacy: clientSources})
+	source, other := b.serving(t), b.greeted(t)
+	for _, c := range []struct {
+		method, params, answer string
+		code                   int
+	}{
+		{"get", `{"key":"auth"}`, `"result":{}`, wire.CodeOf(store.ErrCorrupt)},
+		{"get", `{"key":"auth"}`, `"result":null`, wire.CodeOf(store.ErrCorrupt)},
+		{"get", `{"key":"auth"}`, `"result":{"value":7}`, wire.CodeOf(store.ErrCorrupt)},
+		{"get", `{"key":"auth"}`, `"error":{"code":-32603,"message":"made-up secret"}`, wire.CodeOf(store.ErrUnavailable)},
+		{"get", `{"key":"auth"}`, `"error":{"code":-31001,"message":"none"}`, wire.CodeOf(store.ErrNotFound)},
+		{"list", `{}`, `"result":{}`, 0},
+		{"list", `{}`, `"error":{"code":-31001,"message":"none"}`, 0},
+	} {
+		other.say(frame(fmt.Sprintf(`{"jsonrpc":"2.0","id":7,"method":%q,"params":%s}`, c.method, c.params)))
+		source.say(frame(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,%s}`, source.answer().ID, c.answer)))
+		m := other.answer()
+		switch {
+		case c.code == 0 && !strings.Contains(string(m.Result), `"complete":false`), c.code != 0 && (m.Err == nil || m.Err.Code != c.code),
+			m.Err != nil && strings.Contains(m.Err.Message, "made-up"):
+			t.Errorf("%s, when the source answers %s: %s, %+v", c.method, c.answer, m.Result, m.Err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/kinring/kinring/broker/wire"
@@ -89,21 +90,44 @@ func (c *call) storePrint() (any, error) {
 	return wire.Print{Key: key}, err
 }
 
-// leased is a lease that a client holds.
+// leased is a lease that a client holds, until it gives it back or is gone.
 type leased struct {
 	lease coexist.Lease
+
+	mu    sync.Mutex
 	begun bool
+	over  bool
 }
 
-// release gives the lease of a client back that is gone. If its function had
-// begun, the next holder has to be told.
-func (l *leased) release() {
-	if l.begun {
-		_ = l.lease.Leave() // nobody is there to be told
-		return
+// begin notes that the client's function runs. A lease that was given back
+// meanwhile may be another one's by now.
+func (l *leased) begin() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return errNoHolding
 	}
-	_ = l.lease.Release() // nobody is there to be told
+	err := l.lease.Begin()
+	l.begun = l.begun || err == nil
+	return err
 }
+
+// end gives the lease back, once. If the client is gone and its function had begun,
+// the next holder has to be told.
+func (l *leased) end(leave, gone bool) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return nil
+	}
+	l.over = true
+	if leave || gone && l.begun {
+		return l.lease.Leave()
+	}
+	return l.lease.Release()
+}
+
+func (l *leased) release() { _ = l.end(false, true) } // nobody is there to be told
 
 func (c *call) leaseHold() (any, error) {
 	var p wire.Key
@@ -138,13 +162,7 @@ func (c *call) leaseBegin() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.lease.Begin(); err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	l.begun = true
-	c.mu.Unlock()
-	return nothing{}, nil
+	return nothing{}, l.begin()
 }
 
 func (c *call) leaseEnd() (any, error) {
@@ -156,8 +174,5 @@ func (c *call) leaseEnd() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Leave {
-		return nothing{}, l.lease.Leave()
-	}
-	return nothing{}, l.lease.Release()
+	return nothing{}, l.end(p.Leave, false)
 }

@@ -73,6 +73,10 @@ func TestWiped(t *testing.T) {
 			t.Errorf("answered %s", answer)
 		}
 	}
+	part := append([]byte("Content-Length: 500\r\n\r\n"), encoded...) // it dies in the middle of a frame
+	if _, err := mine.Write(part); err != nil {
+		t.Fatal(err)
+	}
 	mine.Close()
 	if err := <-done; err != nil {
 		t.Error(err)

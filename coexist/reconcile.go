@@ -30,8 +30,11 @@ func (e *Engine) Reconcile(ctx context.Context, side Side, keys ...store.Key) ([
 	var out []Reconciled
 	var failed parts
 	for _, key := range keys {
-		r := Reconciled{Key: key}
+		r := Reconciled{Key: key, Before: UnknownVerdict, After: UnknownVerdict}
 		err := e.do(ctx, "reconcile", key, func(ctx context.Context) error {
+			if err := e.sharing(key); err != nil {
+				return err
+			}
 			r.Before = e.status(ctx, true, key).Verdict
 			err := e.inTurn(ctx, key, func() error {
 				return again(ctx, func() error { return e.reconcile(ctx, side, key, r.Before) })
@@ -49,6 +52,16 @@ func (e *Engine) Reconcile(ctx context.Context, side Side, keys ...store.Key) ([
 		partial.Op, partial.Remedy = "reconcile", "see status"
 	}
 	return out, err
+}
+
+// sharing refuses a key that the profile does not share: there are no two sides of
+// it that could be brought together.
+func (e *Engine) sharing(key store.Key) error {
+	if !e.Traits(key).LegacyOnly {
+		return nil
+	}
+	return &store.Error{Class: store.ErrUnsupported, Detail: "the profile does not share this key, so there is nothing to bring in step",
+		Remedy: "add the key to the profile's share list"}
 }
 
 func (e *Engine) reconcile(ctx context.Context, side Side, key store.Key, verdict Verdict) error {
@@ -82,13 +95,21 @@ func (e *Engine) reconcile(ctx context.Context, side Side, key store.Key, verdic
 }
 
 // reconcileAbsent copies a legacy value; there is nothing else that could stand.
+// By policy that is what a Get does, if it copies at all.
 func (e *Engine) reconcileAbsent(ctx context.Context, side Side, key store.Key) error {
-	if side == TakeShared {
+	switch {
+	case side == TakeShared:
 		// Not a conflict: looking again would find the same nothing.
 		return &store.Error{Class: store.ErrNotFound, Detail: "the shared store holds nothing that could be taken",
 			Remedy: "delete the key if that is meant"}
+	case side == ByPolicy && e.Policy.Backfill == BackfillOff:
+		return nil
 	}
-	_, err := e.firstRead(ctx, key)
+	found, seen, err := e.firstSure(ctx, key)
+	if err != nil {
+		return err
+	}
+	_, err = e.backfill(ctx, key, found, seen)
 	return err
 }
 

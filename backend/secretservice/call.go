@@ -3,6 +3,7 @@ package secretservice
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -140,6 +141,9 @@ func gone(err error) error {
 		Remedy: "start a keyring, such as gnome-keyring, KWallet or KeePassXC with its Secret Service enabled"}
 }
 
+// errBroken says that the connection to the bus broke.
+var errBroken = errors.New("the connection broke")
+
 // unanswered classifies a call that was sent and got no answer.
 func unanswered(ctx context.Context, e effect, err error) error {
 	if e == writes {
@@ -152,8 +156,12 @@ func unanswered(ctx context.Context, e effect, err error) error {
 	if ended != nil || errors.Is(err, context.DeadlineExceeded) {
 		return &store.Error{Class: store.ErrTimedOut, Err: err, Detail: "the keyring does not answer", Remedy: "give it more time, or restart it"}
 	}
-	return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService, Native: native(err), Err: err,
+	out := &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService, Native: native(err), Err: err,
 		Detail: "the keyring went away", Remedy: "try again"}
+	if out.Native == "" { // what a program on the bus sends has a name
+		out.Err = fmt.Errorf("%w: %w", errBroken, err)
+	}
+	return out
 }
 
 func unknown(err error) error {

@@ -69,8 +69,10 @@ func (c *Conn) prompt(ctx context.Context, p *peer, path dbus.ObjectPath, e effe
 		return dbus.Variant{}, err
 	}
 	defer stop()
-	if err := p.at(path).call(ctx, reads, promptIface+"Prompt", []any{""}); err != nil {
-		p.dismiss(path)
+	if err := p.at(path).call(ctx, e, promptIface+"Prompt", []any{""}); err != nil {
+		if kind != gnome { // which may show it yet, see abandon
+			p.dismiss(path)
+		}
 		return dbus.Variant{}, err
 	}
 	budget := time.NewTimer(c.ask)

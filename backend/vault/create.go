@@ -37,7 +37,7 @@ func create(ctx context.Context, options Options, b build) error {
 		return err
 	}
 	cipher := cmp.Or(options.Cipher, DefaultCipher())
-	if err := checkCipher(cipher); err != nil {
+	if err := CheckCipher(cipher); err != nil {
 		return err
 	}
 	if err := durable.MkdirAll(filepath.Dir(path)); err != nil {
@@ -52,7 +52,7 @@ func create(ctx context.Context, options Options, b build) error {
 	if err != nil {
 		return err
 	}
-	return place(ctx, path, func(temp string) error { return write(temp, h, vaultKey, b.pageSize) })
+	return place(ctx, path, func(temp string) error { return write(ctx, temp, h, vaultKey, b.pageSize) })
 }
 
 // checkNew refuses what cannot become a vault, before anything is made or
@@ -88,9 +88,10 @@ func taken(path string, err error) error {
 		Remedy: "use it, move it away, or name another path"}
 }
 
-// checkCipher refuses a cipher that is not known, or that this process may not
-// use, before anything is made.
-func checkCipher(name string) error {
+// CheckCipher refuses a cipher that is not known, or that this process may not
+// use, before anything is made or anybody is asked. The empty name is the default.
+func CheckCipher(name string) error {
+	name = cmp.Or(name, DefaultCipher())
 	if _, known := suites[name]; !known {
 		return &store.Error{Class: store.ErrInvalid, Detail: fmt.Sprintf("there is no cipher %q", name),
 			Remedy: "use " + CipherXChaCha + " or " + CipherAESGCM}
@@ -144,11 +145,11 @@ func place(ctx context.Context, path string, fill func(temp string) error) error
 }
 
 // write makes the database. SQLite gives its other files the mode of this one.
-func write(path string, h header, vaultKey []byte, pageSize int) error {
+func write(ctx context.Context, path string, h header, vaultKey []byte, pageSize int) error {
 	if err := makeEmpty(path); err != nil {
 		return err
 	}
-	n, err := dial(path, accessWrite)
+	n, err := dial(ctx, path, accessWrite)
 	if err != nil {
 		return translate(err)
 	}

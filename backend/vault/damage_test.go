@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -420,5 +421,43 @@ func TestRepair(t *testing.T) {
 			}
 			mustPut(t, s, "a", "anew")
 		})
+	}
+}
+
+// TestDiskThatFails: SQLite says of a sector that cannot be read that the file is
+// damaged. So the files are read past it, and only what can be read is damaged. A
+// directory stands for the disk here: it opens, and reading it fails.
+func TestDiskThatFails(t *testing.T) {
+	path, image := undamaged(t, 0)
+	for at := 512; at < len(image); at += 512 {
+		image[at] = 0xff // no page begins so
+	}
+	rewrite(t, path, image)
+	f := &file{path: path, reading: accessQuiet, slots: make(chan struct{}, 1)}
+	damage := f.readPatiently(t.Context(), func(n *conn) error { return n.rows(t.Context(), columnsAll, func(row) error { return nil }) })
+	t.Cleanup(func() { _ = errors.Join(f.closeReaders(), f.closeLog(), f.disk.close()) })
+	wantClass(t, translate(damage), store.ErrCorrupt)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, tt := range map[string]struct {
+		path  string
+		ctx   context.Context
+		class *store.Class
+	}{
+		"damage":        {path, t.Context(), store.ErrCorrupt},
+		"no file":       {path + "-none", t.Context(), store.ErrCorrupt},
+		"a failing one": {filepath.Dir(path), t.Context(), store.ErrUnavailable},
+		"given up":      {path, ended, store.ErrCancelled},
+	} {
+		other := &file{path: tt.path}
+		if err := translate(other.blame(tt.ctx, damage)); !errors.Is(err, tt.class) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := other.disk.close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := f.blame(t.Context(), errRekeyed); err != errRekeyed {
+		t.Error(err)
 	}
 }

@@ -38,7 +38,7 @@ func rekey(ctx context.Context, options Options, how RekeyOptions, c cost) (Desc
 	err := withVaultKey(ctx, options, func(u *unlocked) error {
 		path = u.path
 		cipher := cmp.Or(how.Cipher, u.header.Suite)
-		if err := checkCipher(cipher); err != nil {
+		if err := CheckCipher(cipher); err != nil {
 			return err
 		}
 		r := rekeying{unlocked: u, vaultKey: randomBytes(keySize)}

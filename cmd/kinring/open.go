@@ -80,25 +80,6 @@ func (a *app) with(ctx context.Context, f func(context.Context, *kinring.Ring) e
 	return err
 }
 
-// tell passes on what a person should know and a script may ignore.
-func (a *app) tell(n kinring.Notice) {
-	switch n.Kind {
-	case coexist.NoticeBackfilled, coexist.NoticeAdopted, coexist.NoticeFastForwarded:
-		return // that is what get is for
-	}
-	text := string(n.Kind)
-	if n.Key != (store.Key{}) {
-		text = n.Key.Redacted() + ": " + text
-	}
-	if n.Source != "" {
-		text += " (" + n.Source + ")"
-	}
-	if n.Err != nil {
-		text += ": " + n.Err.Error()
-	}
-	a.notice("%s", oneLine(text))
-}
-
 // driver returns the store that KINRING_STORE names for a family, and why it is
 // that one. The profile may be empty.
 func (a *app) driver(ctx context.Context, p kinring.Profile) (driver store.Driver, why string, err error) {
@@ -148,7 +129,7 @@ func (a *app) vaultOptions() (vault.Options, error) {
 	if err != nil {
 		return vault.Options{}, err
 	}
-	o := vault.Options{Path: path, Resident: a.handed != nil, Keys: []vault.KeySource{vault.Held(), vault.KeyInKeyring(systemKeyring())}}
+	o := vault.Options{Path: path, Resident: a.handed != nil, Keys: []vault.KeySource{a.handed.held(), vault.KeyInKeyring(systemKeyring())}}
 	files := append(a.handed.sources(), a.keyFiles(path)...)
 	if len(files) == 0 && a.mayAsk() {
 		files = append(files, askPassphrase)

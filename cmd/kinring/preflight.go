@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -95,6 +96,8 @@ func (f *preflightFlags) arguments(_ *cobra.Command, args []string) error {
 		}
 	case len(args) == 0:
 		return usage("preflight takes at least one PATH")
+	case slices.Contains(args, ""):
+		return usage("a PATH is empty: is a variable of the script not set?")
 	case f.plan && (f.against != "" || f.verifyPages):
 		return usage("--against and --verify-pages need something built; --plan has nothing")
 	case !f.plan && f.certificate != "":

@@ -68,12 +68,16 @@ func (a *app) reconcile(ctx context.Context, ring *kinring.Ring, keys *keyFlags,
 		return err
 	}
 	done, err := ring.Reconcile(ctx, side, named...)
-	if a.json && len(done) > 0 {
+	if a.json && (err == nil || len(done) > 0) {
 		return errors.Join(a.printJSON(reconciledOf(ring, done)), quiet(err))
 	}
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	for _, r := range done {
-		fmt.Fprintf(w, "%s\t%s -> %s\n", ring.Family().KeyName(r.Key), r.Before, r.After)
+		why := ""
+		if r.Err != nil {
+			why = "\t" + oneLine(fieldsOf(r.Err).Message)
+		}
+		fmt.Fprintf(w, "%s\t%s -> %s%s\n", ring.Family().KeyName(r.Key), r.Before, r.After, why)
 	}
 	return errors.Join(w.Flush(), err)
 }

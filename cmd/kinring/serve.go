@@ -94,6 +94,7 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
+	a.handed.lock = ring.Backing().Lock
 	err = a.serveRing(ctx, ring, f)
 	return errors.Join(err, ring.Close())
 }
@@ -159,9 +160,7 @@ func (a *app) brokerOptions(ring *kinring.Ring, f serveFlags) (broker.Options, e
 			return o, err
 		}
 		o.Forget = a.handed.forget
-		o.Unlock = func(passphrase []byte, d time.Duration) error {
-			return a.handed.keep(path, passphrase, d, ring.Backing().Lock)
-		}
+		o.Unlock = func(passphrase []byte, d time.Duration) error { return a.handed.keep(path, passphrase, d) }
 	}
 	if f.grants == "" {
 		return o, nil

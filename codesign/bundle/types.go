@@ -27,7 +27,7 @@ type Tree struct {
 type Link struct {
 	Path   string
 	Target string
-	Leaves bool // leads out of the outermost bundle around it, or out of the walk
+	Leaves bool // leads out of the outermost bundle around it; false outside every bundle
 }
 
 // Options of Walk. The zero value is what the shipped command uses.

@@ -21,6 +21,9 @@ func failure(op, path string, err error) error {
 	}
 	e := &store.Error{Op: op, Store: path, Native: nativeName(err), Err: cause(err)}
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && makes(op):
+		// Nobody looked for anything: what is missing is the place for it.
+		e.Class, e.Reason, e.Detail, e.Remedy = store.ErrUnavailable, store.ErrOutOfReach, "its directory is not there", "make it, or correct the path"
 	case errors.Is(err, fs.ErrNotExist):
 		e.Class, e.Detail = store.ErrNotFound, "there is no such file"
 	case errors.Is(err, fs.ErrExist):
@@ -38,6 +41,9 @@ func failure(op, path string, err error) error {
 	}
 	return e
 }
+
+// makes reports whether an operation makes something.
+func makes(op string) bool { return op == "write" || op == "make directory" || op == "sync" }
 
 func ended(op, path string, err error) error {
 	class := store.ErrCancelled

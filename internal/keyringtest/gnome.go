@@ -31,8 +31,8 @@ const Login = ServicePath + "/collection/login"
 
 // GNOME is a running gnome-keyring.
 type GNOME struct {
-	Bus    *Bus
-	daemon *process
+	Bus *Bus
+	daemon
 }
 
 // NewGNOME starts gnome-keyring on a bus of its own, with an empty, unlocked
@@ -73,14 +73,8 @@ func (k *GNOME) start(t testing.TB, password string) {
 	cmd := exec.Command(program, args...)
 	cmd.Env = k.Bus.Environment()
 	cmd.Stdin = strings.NewReader(password)
-	k.daemon = start(t, cmd)
-	k.Bus.waitFor(t, Name, k.daemon)
-}
-
-// Stop kills the daemon: the name has no owner any more.
-func (k *GNOME) Stop(t testing.TB) {
-	t.Helper()
-	k.daemon.stop(t)
+	k.process = start(t, cmd)
+	k.Bus.waitFor(t, Name, k.process)
 }
 
 // Restart kills the daemon and starts it again, unlocked, on the same files.
@@ -205,6 +199,3 @@ func Find(t testing.TB) {
 	need(t, ToolGNOME, "gnome-keyring-daemon", "gnome-keyring")
 	need(t, ToolSecret, "secret-tool", "libsecret-tools")
 }
-
-// Log returns what the daemon has complained of.
-func (k *GNOME) Log() string { return k.daemon.output() }

@@ -14,7 +14,10 @@ type meaning struct {
 	remedy string
 }
 
-var noService = meaning{store.ErrUnavailable, store.ErrNoService, "run the program in a login session of the user"}
+var (
+	noService = meaning{store.ErrUnavailable, store.ErrNoService, "run the program in a login session of the user"}
+	writable  = meaning{class: store.ErrDenied, remedy: "make the keychain's file and its folder writable for this user"}
+)
 
 // meanings holds each status that says something definite. A write that ends in
 // one of them has changed nothing.
@@ -33,9 +36,14 @@ var meanings = map[secitem.Status]meaning{
 	secitem.ErrInDarkWake:            {class: store.ErrLocked, remedy: "try again when the machine is awake"},
 	secitem.ErrAuthNeeded:            {class: store.ErrLocked, remedy: "unlock the keychain: security unlock-keychain"},
 	secitem.ErrAuthFailed:            {class: store.ErrDenied, remedy: "allow the program to use the item when macOS asks"},
-	secitem.ErrWritePermission:       {class: store.ErrDenied, remedy: "make the keychain's file writable for this user"},
-	secitem.ErrReadOnly:              {class: store.ErrDenied, remedy: "make the keychain's file writable for this user"},
+	secitem.ErrWritePermission:       writable,
+	secitem.ErrReadOnly:              writable,
 	secitem.ErrUserCanceled:          {class: store.ErrCancelled, remedy: "allow it when macOS asks"},
+	secitem.ErrVerifyFailed:          {class: store.ErrCorrupt, remedy: "sign in again"},
+	secitem.ErrFileNotPermitted:      writable,
+	secitem.ErrFileAccess:            writable,
+	secitem.ErrFileReadOnly:          writable,
+	secitem.ErrFileNoSpace:           {store.ErrUnavailable, store.ErrNoService, "make room on the disk"},
 	secitem.ErrDiskFull:              {store.ErrUnavailable, store.ErrNoService, "make room on the disk"},
 	secitem.ErrDataNotAvailable:      {store.ErrUnavailable, store.ErrNoService, "try again after the first unlock"},
 	secitem.ErrUpgradePending:        {store.ErrUnavailable, store.ErrNoService, "try again when macOS has upgraded the keychain"},
@@ -74,7 +82,7 @@ func Failure(err error) error {
 		m, known = vague[s]
 	}
 	if !known {
-		m = meaning{store.ErrUnavailable, store.ErrNoService, "look into the system's log: log show --last 5m --predicate 'process == \"secd\"'"}
+		m = meaning{store.ErrUnavailable, store.ErrNoService, "look into the system's log: log show --last 5m --predicate 'process == \"secd\" || process == \"securityd\"'"}
 	}
 	return &store.Error{Class: m.class, Reason: m.reason, Detail: s.Meaning(), Native: s.Native(), Remedy: m.remedy}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kinring/kinring/backend/secretservice"
 	"github.com/kinring/kinring/internal/codextest"
 	"github.com/kinring/kinring/internal/filelock"
 	"github.com/kinring/kinring/internal/keyringtest"
@@ -62,6 +63,41 @@ func TestChangesWaitForCodex(t *testing.T) {
 	}
 	if err := s.Delete(t.Context(), key, store.Any()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestOversizeIsChangedUnderLocks: what cannot be read is there all the same, and
+// Codex may be writing it.
+func TestOversizeIsChangedUnderLocks(t *testing.T) {
+	s, home := open(t)
+	conn, err := secretservice.Connect(t.Context(), secretservice.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	collection, err := conn.DefaultCollection(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = conn.Create(t.Context(), collection, secretservice.NewItem{
+		Attributes: map[string]string{"service": key.Service, "username": key.Account, "target": "default"},
+		Secret:     secretservice.Secret{Value: store.NewValue(make([]byte, store.MaxValue+1)), ContentType: "text/plain"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Get(t.Context(), key); !errors.Is(err, store.ErrTooLarge) {
+		t.Fatalf("get: %v", err)
+	}
+	if _, err := s.Put(t.Context(), key, item("second"), store.Any()); err != nil {
+		t.Error(err)
+	}
+	for _, name := range locks {
+		if _, err := os.Stat(home + "/" + name); err != nil {
+			t.Errorf("it was written without a lock: %v", err)
+		}
+	}
+	if got, err := s.Get(t.Context(), key); err != nil || string(got.Value.Bytes()) != "second" {
+		t.Errorf("get: %q, %v", got.Value.Bytes(), err)
 	}
 }
 

@@ -170,7 +170,7 @@ func TestI9BusyUntilTheDeadline(t *testing.T) {
 	h := newHome(t)
 	s := h.open()
 	put(t, s, githubKey, "before", store.Any())
-	db, err := litedb.Open(litedb.Address(h.path, "mode=rw"))
+	db, err := litedb.Open(t.Context(), litedb.Address(h.path, "mode=rw"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +246,7 @@ func (h *home) crashed(t *testing.T) {
 // in the log is read.
 func TestLogBesideAWriter(t *testing.T) {
 	h := newHome(t)
-	db, err := litedb.Open(litedb.Address(h.path, "mode=rw", "journal_mode(wal)", "wal_autocheckpoint(0)"))
+	db, err := litedb.Open(t.Context(), litedb.Address(h.path, "mode=rw", "journal_mode(wal)", "wal_autocheckpoint(0)"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -202,7 +202,7 @@ const aside = ".aside"
 func hold(t testing.TB, s store.Store) (release func()) {
 	var held []*litedb.Conn
 	err := s.(shelf).all(suffix, func(path, _ string) error {
-		db, err := litedb.Open(litedb.Address(path, "mode=rw"))
+		db, err := litedb.Open(t.Context(), litedb.Address(path, "mode=rw"))
 		if err == nil {
 			err = db.Script("BEGIN EXCLUSIVE")
 		}

@@ -24,8 +24,8 @@ const (
 )
 
 var (
-	readPragmas  = []string{"busy_timeout(0)", "trusted_schema(0)", "cell_size_check(1)", "query_only(1)"}
-	writePragmas = []string{"busy_timeout(0)", "trusted_schema(0)", "cell_size_check(1)", "temp_store(memory)",
+	readPragmas  = []string{"trusted_schema(0)", "cell_size_check(1)", "query_only(1)"}
+	writePragmas = []string{"trusted_schema(0)", "cell_size_check(1)", "temp_store(memory)",
 		"synchronous(full)", "secure_delete(1)"}
 )
 
@@ -116,9 +116,9 @@ func (d *database) reader(ctx context.Context, stamp durable.Stamp) (*litedb.Con
 }
 
 // connect opens a connection. Some pragmas read the file, which may be busy.
-func connect(ctx context.Context, address string) (db *litedb.Conn, err error) {
+func connect(ctx context.Context, address litedb.Target) (db *litedb.Conn, err error) {
 	err = litedb.Patiently(ctx, litedb.IsBusy, func() (err error) {
-		db, err = litedb.Open(address)
+		db, err = litedb.Open(ctx, address)
 		return err
 	})
 	return db, err

@@ -64,7 +64,7 @@ func (d *database) readLogged(ctx context.Context, f func(*litedb.Conn) error) e
 			return err
 		}
 		if d.logSize() > 0 {
-			err = d.beside(f)
+			err = d.beside(ctx, f)
 			switch left--; {
 			case !halfThere(err):
 				return err
@@ -73,7 +73,7 @@ func (d *database) readLogged(ctx context.Context, f func(*litedb.Conn) error) e
 			}
 			return errMoved
 		}
-		err = d.through(withoutLog, f)
+		err = d.through(ctx, withoutLog, f)
 		if now, gone := d.check(); gone != nil || now != before || d.logSize() > 0 {
 			return errMoved
 		}
@@ -86,16 +86,16 @@ func (d *database) readLogged(ctx context.Context, f func(*litedb.Conn) error) e
 var errAlone = errors.New("there is a write-ahead log without an index")
 
 // beside runs f on the database and the log beside it.
-func (d *database) beside(f func(*litedb.Conn) error) error {
+func (d *database) beside(ctx context.Context, f func(*litedb.Conn) error) error {
 	if _, err := os.Lstat(d.path + "-shm"); errors.Is(err, fs.ErrNotExist) {
 		return errAlone
 	}
-	return d.through(besideLog, f)
+	return d.through(ctx, besideLog, f)
 }
 
 // through runs f on a connection that is opened for it.
-func (d *database) through(how string, f func(*litedb.Conn) error) error {
-	db, err := litedb.Open(litedb.Address(d.path, how, readPragmas...))
+func (d *database) through(ctx context.Context, how string, f func(*litedb.Conn) error) error {
+	db, err := litedb.Open(ctx, litedb.Address(d.path, how, readPragmas...))
 	if err != nil {
 		return err
 	}

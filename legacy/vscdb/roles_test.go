@@ -110,7 +110,7 @@ func runApp(dir string) error {
 	if err := os.WriteFile(lock, []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
 		return err
 	}
-	db, err := litedb.Open(litedb.Address(Database(dir), "mode=rw"))
+	db, err := litedb.Open(context.Background(), litedb.Address(Database(dir), "mode=rw"))
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func obey(db *litedb.Conn, memory map[string]string, line string) string {
 
 // runHolder holds a write transaction until its input ends.
 func runHolder(dir string) error {
-	db, err := litedb.Open(litedb.Address(Database(dir), "mode=rw"))
+	db, err := litedb.Open(context.Background(), litedb.Address(Database(dir), "mode=rw"))
 	if err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func runLogger(dir string) error {
 	}()
 	fmt.Println("logging")
 	for {
-		db, err := litedb.Open(litedb.Address(Database(dir), "mode=rw", "busy_timeout(10000)", "journal_mode(wal)", "synchronous(off)"))
+		db, err := litedb.Open(context.Background(), litedb.Address(Database(dir), "mode=rw", "busy_timeout(10000)", "journal_mode(wal)", "synchronous(off)"))
 		if err != nil {
 			return err
 		}

@@ -106,7 +106,7 @@ func second[T any](_ T, err error) error { return err }
 // pages of the transaction in the file and the journal beside it.
 func (h *home) breakOff() {
 	h.t.Helper()
-	db, err := litedb.Open(litedb.Address(h.path, "mode=rw"))
+	db, err := litedb.Open(h.t.Context(), litedb.Address(h.path, "mode=rw"))
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -47,7 +47,8 @@ func (s *items) connect(ctx context.Context) (*secretservice.Conn, error) {
 		return nil, err
 	}
 	if err := s.Usable(ctx); err != nil { // closed meanwhile
-		return nil, errors.Join(err, conn.Close())
+		_ = conn.Close() // never fails
+		return nil, err
 	}
 	s.conn = conn
 	return conn, nil

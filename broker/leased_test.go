@@ -1,0 +1,48 @@
+package broker
+
+import (
+	"slices"
+	"testing"
+)
+
+// told is a lease that notes what it was told.
+type told struct{ said []string }
+
+func (*told) Interrupted() bool { return false }
+func (l *told) Begin() error    { return l.note("begin") }
+func (l *told) Release() error  { return l.note("release") }
+func (l *told) Leave() error    { return l.note("leave") }
+func (l *told) note(what string) error {
+	l.said = append(l.said, what)
+	return nil
+}
+
+// TestLeaseOfTheDead (I11): the lease of a client that is gone is given back once,
+// with a note if its function had begun; what the client said last, and is heard
+// after that, does nothing to a lease that is another one's by now.
+func TestLeaseOfTheDead(t *testing.T) {
+	for _, c := range []struct {
+		before, after func(*leased) error
+		want          []string
+	}{
+		{nil, (*leased).begin, []string{"release"}},
+		{(*leased).begin, (*leased).begin, []string{"begin", "leave"}},
+		{(*leased).begin, func(l *leased) error { return l.end(false, false) }, []string{"begin", "leave"}},
+		{func(l *leased) error { return l.end(true, false) }, nil, []string{"leave"}},
+	} {
+		var lease told
+		l := &leased{lease: &lease}
+		if c.before != nil {
+			if err := c.before(l); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.release()
+		if c.after != nil {
+			_ = c.after(l) // its answer has nobody to go to
+		}
+		if !slices.Equal(lease.said, c.want) {
+			t.Errorf("the lease was told %v, want %v", lease.said, c.want)
+		}
+	}
+}
