@@ -2,6 +2,7 @@ package kinring
 
 import (
 	"context"
+	"errors"
 	"os"
 
 	"github.com/kinring/kinring/broker/client"
@@ -65,7 +66,9 @@ func (s *sharedStore) throughBroker(ctx context.Context) (store.Store, error) {
 	if !s.driver.Capabilities().Persistent {
 		return nil, nil // a store that nobody else has
 	}
-	opened, err := client.Open(ctx, s.broker.usual(s.family.Name), o)
+	half, cancel := halfTime(ctx)
+	defer cancel()
+	opened, err := client.Open(half, s.broker.usual(s.family.Name), o)
 	switch {
 	case err != nil:
 		// None, or none for this program, or one that is locked. The store is the
@@ -75,6 +78,22 @@ func (s *sharedStore) throughBroker(ctx context.Context) (store.Store, error) {
 		return nil, opened.Close()
 	}
 	return opened, nil
+}
+
+// brokerGone reports whether an operation failed, and did nothing, because the
+// family's usual broker has ended. The store is then opened anew: without a broker,
+// if there is no other one.
+func (s *sharedStore) brokerGone(opened store.Store, err error) bool {
+	c, ok := opened.(*client.Store)
+	if !ok || !errors.Is(err, store.ErrNoService) || !c.Gone() || s.broker.named() != "" {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.opened == opened {
+		s.opened = nil // what was connected is closed; others may be about to find that out
+	}
+	return true
 }
 
 // identified is implemented by drivers that know, without I/O, which store they

@@ -23,8 +23,11 @@ func (l leases) Hold(ctx context.Context, key store.Key) (coexist.Lease, error) 
 	case err != nil:
 		return nil, err
 	}
-	if l, ok, err := brokered(ctx, opened, key); ok {
-		return l, err
+	if held, ok, err := brokered(ctx, opened, key); ok {
+		if l.shared.brokerGone(opened, err) {
+			return l.Hold(ctx, key)
+		}
+		return held, err
 	}
 	info := opened.Info()
 	if !info.Capabilities.Persistent {

@@ -120,7 +120,7 @@ func random(b []byte) error {
 
 func (r *Ring) traits(key store.Key) coexist.Traits {
 	_, k := r.family.Describe(key)
-	return coexist.Traits{LegacyOnly: !r.family.Shared(key), Rotates: k.Rotates, Check: k.CheckValue()}
+	return coexist.Traits{LegacyOnly: !r.family.Shared(key) && !r.memory.holds(), Rotates: k.Rotates, Check: k.CheckValue()}
 }
 
 // noticed passes a notice on to the logger and to the program. That the shared

@@ -117,41 +117,51 @@ func (s *sharedStore) Info() store.Info {
 	return store.Info{Kind: s.driver.Kind(), Capabilities: s.driver.Capabilities()}
 }
 
-func (s *sharedStore) Get(ctx context.Context, key store.Key) (store.Item, error) {
-	opened, err := s.open(ctx)
-	if err != nil {
-		return store.Item{}, err
+// use calls f with the opened store; once more if that was behind a broker that is
+// gone.
+func (s *sharedStore) use(ctx context.Context, f func(opened store.Store) error) error {
+	for {
+		opened, err := s.open(ctx)
+		if err != nil {
+			return err
+		}
+		if err := f(opened); !s.brokerGone(opened, err) {
+			return err
+		}
 	}
-	return opened.Get(ctx, key)
+}
+
+func (s *sharedStore) Get(ctx context.Context, key store.Key) (item store.Item, err error) {
+	err = s.use(ctx, func(opened store.Store) error {
+		item, err = opened.Get(ctx, key)
+		return err
+	})
+	return item, err
 }
 
 // Put records the family's choice of store before the first write, so that
 // nothing is ever in a store that later rings do not know of.
-func (s *sharedStore) Put(ctx context.Context, key store.Key, item store.Item, cond store.Condition) (store.Revision, error) {
-	opened, err := s.open(ctx)
-	if err != nil {
-		return "", err
-	}
-	if err := s.choice.record(ctx, opened.Info()); err != nil {
-		return "", err
-	}
-	return opened.Put(ctx, key, item, cond)
+func (s *sharedStore) Put(ctx context.Context, key store.Key, item store.Item, cond store.Condition) (revision store.Revision, err error) {
+	err = s.use(ctx, func(opened store.Store) error {
+		if err := s.choice.record(ctx, opened.Info()); err != nil {
+			return err
+		}
+		revision, err = opened.Put(ctx, key, item, cond)
+		return err
+	})
+	return revision, err
 }
 
 func (s *sharedStore) Delete(ctx context.Context, key store.Key, cond store.Condition) error {
-	opened, err := s.open(ctx)
-	if err != nil {
-		return err
-	}
-	return opened.Delete(ctx, key, cond)
+	return s.use(ctx, func(opened store.Store) error { return opened.Delete(ctx, key, cond) })
 }
 
-func (s *sharedStore) List(ctx context.Context, service string) ([]store.Entry, error) {
-	opened, err := s.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return opened.List(ctx, service)
+func (s *sharedStore) List(ctx context.Context, service string) (entries []store.Entry, err error) {
+	err = s.use(ctx, func(opened store.Store) error {
+		entries, err = opened.List(ctx, service)
+		return err
+	})
+	return entries, err
 }
 
 // Watch passes on the changes that the store tells of. It does not open the store,
@@ -165,15 +175,16 @@ func (s *sharedStore) Watch(ctx context.Context, changed func(store.Key)) error 
 	return &store.Error{Class: store.ErrUnsupported, Store: s.kind(), Detail: "it does not tell of changes"}
 }
 
-func (s *sharedStore) FingerprintKey(ctx context.Context) ([]byte, error) {
-	opened, err := s.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if k, ok := opened.(store.FingerprintKeyer); ok {
-		return k.FingerprintKey(ctx)
-	}
-	return nil, &store.Error{Class: store.ErrUnsupported, Store: opened.Info().Kind, Detail: "it derives no fingerprint key"}
+func (s *sharedStore) FingerprintKey(ctx context.Context) (key []byte, err error) {
+	err = s.use(ctx, func(opened store.Store) error {
+		k, ok := opened.(store.FingerprintKeyer)
+		if !ok {
+			return &store.Error{Class: store.ErrUnsupported, Store: opened.Info().Kind, Detail: "it derives no fingerprint key"}
+		}
+		key, err = k.FingerprintKey(ctx)
+		return err
+	})
+	return key, err
 }
 
 // kind returns the kind of the store as it is now.
@@ -190,11 +201,14 @@ func (s *sharedStore) driverNow() store.Driver {
 func (s *sharedStore) reset(d store.Driver) error {
 	return s.shut(func() {
 		s.noted.forget()
-		if d != nil {
-			s.driver = d
-		}
 		if s.memory != nil {
 			s.memory.inUse.Store(false)
+		}
+		if d != nil {
+			s.driver = d
+			if s.memory != nil && s.memory.chosen {
+				s.memory = nil
+			}
 		}
 	})
 }

@@ -60,12 +60,15 @@ func (r *Ring) engineConfig(shared *sharedStore) coexist.Config {
 	return coexist.Config{
 		Shared: shared, Sources: r.sources, Policy: r.policy, Services: r.family.Services(), Traits: r.traits,
 		Queue: &fifo.Queue{}, Memory: &shared.noted, Leases: leases{shared}, Grace: r.grace, Patience: patience,
-		Random: random, Notify: r.noticed, BulkTime: bulkTime, BulkTell: r.progress,
+		Random: random, Notify: r.noticed, BulkTime: halfTime, BulkTell: r.progress,
 	}
 }
 
-// standing returns the development store if it stands in, and why it does.
+// standing returns the development store if it stands in, and why it does. It is
+// asked before every operation, and settles first whether secrets are kept in
+// memory: which keys are shared depends on it.
 func (r *Ring) standing(ctx context.Context) (*standIn, error) {
+	r.InMemory(ctx)
 	if r.stand == nil {
 		return nil, nil
 	}

@@ -18,9 +18,9 @@ func WithOptionalStore() Option { return func(s *settings) { s.optional = true }
 // operation has dealt with. f must not call the ring.
 func WithMigrationProgress(f func(Progress)) Option { return func(s *settings) { s.progress = f } }
 
-// bulkTime leaves half of an operation's time to the operation itself. What is
-// not migrated by then is by one of the next.
-func bulkTime(ctx context.Context) (context.Context, context.CancelFunc) {
+// halfTime leaves half of an operation's time to the operation itself: a migration
+// goes on with the next one, and a broker that does not answer is done without.
+func halfTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, bounded := ctx.Deadline()
 	if !bounded {
 		return ctx, func() {}

@@ -41,7 +41,7 @@ func (w *olderWatch) glance(ctx context.Context, last Event) Event {
 	first := w.noted == nil
 	moved := w.moved(ctx)
 	now := Event{Err: ErrAbsentByDesign}
-	if w.ring.family.Shared(w.key) {
+	if !w.ring.traits(w.key).LegacyOnly {
 		now = w.ring.glance(ctx, w.key)
 	}
 	if errors.Is(now.Err, ErrAbsentByDesign) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
@@ -149,12 +150,15 @@ func (c *call) do() (result any, err error) {
 	return c.method.serve(c)
 }
 
-// question is what was asked of the policy, and what it said.
+// question is what was asked of the policy, and what it said. Names are kept as
+// hashes: a client may ask for as many and as long ones as it likes.
 type question struct {
 	right   policy.Right
-	name    string
+	name    uint64
 	allowed bool
 }
+
+var questionSeed = maphash.MakeSeed()
 
 // mostAudited is how many different decisions of a connection are remembered, so
 // that the same one is put on record once.
@@ -189,7 +193,7 @@ func (c *conn) may(right policy.Right, key store.Key, name string) error {
 
 // audit puts a decision on record, once for each connection.
 func (c *conn) audit(right policy.Right, key store.Key, name string, d policy.Decision) {
-	q := question{right, name, d.Allowed}
+	q := question{right, maphash.String(questionSeed, name), d.Allowed}
 	c.mu.Lock()
 	known := c.audited[q]
 	if !known {

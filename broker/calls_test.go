@@ -122,6 +122,25 @@ func TestUpdateOfTheDead(t *testing.T) {
 	}
 }
 
+// TestUpdateTakesTooLong (I11): a client that does not end its update keeps the others
+// away for a while only; they are told of it, and so is the client when it comes.
+func TestUpdateTakesTooLong(t *testing.T) {
+	d := newVault(t)
+	b := serve(t, d, broker.Options{Limits: broker.Limits{Update: 300 * time.Millisecond}})
+	slow := b.dial(client.Options{})
+	first := call[wire.Current](t, slow, wire.MethodUpdateBegin, wire.KeyRef{Key: "token"})
+	if got := updateWithout(t, d); !got.Interrupted {
+		t.Error("the next update is not told")
+	}
+	err := slow.Call(t.Context(), wire.MethodUpdateEnd, wire.UpdateEnd{Update: first.Update, Value: secret("too late")}, nil)
+	if !errors.Is(err, store.ErrTimedOut) {
+		t.Errorf("ending it too late: %v", err)
+	}
+	if r, err := slow.Get(t.Context(), "token"); err != nil || string(r.Bytes()) != "written without the broker" {
+		t.Errorf("after it: %v", err)
+	}
+}
+
 // updateWithout updates the token in a ring of its own and returns what it began
 // with.
 func updateWithout(t testing.TB, d store.Driver) (began kinring.Current) {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -233,6 +232,83 @@ var hostile = map[string]struct {
 		r.say(frame(`{"jsonrpc":"2.0","id":2,"method":"hello","params":{"versions":[99]}}`))
 		r.wantRefusal(wire.CodeOf(store.ErrUnsupported), "version 1")
 	}},
+	"framing that is nearly right": {broker.Limits{}, func(t *testing.T, b *running) {
+		for header, what := range map[string]string{
+			"Content-Length: 2\r\ncontent-length: 2": "twice",
+			"Content-Length: -2":                     "no number",
+			"Content-Length: +2":                     "no number",
+			"Content-Length: 0":                      "no number",
+			"Content-Length: 99999999999999999999":   "no number",
+			"Content-Length : 2":                     "no Content-Length",
+			"Content-Lëngth: 2":                      "no Content-Length",
+			"Content-Length: 2\r\nContent-Type: text/plain; charset=latin1":       "charset",
+			"Content-Length: 2\r\n folded":                                        "colon",
+			"Content-Length: 2\nX: y":                                             "no number",
+			"Content-Type: a":                                                     "no Content-Length",
+			"X: " + strings.Repeat("x", wire.MaxHeader) + "\r\nContent-Length: 2": "longer",
+			"": "colon",
+		} {
+			r := b.greeted(t)
+			r.say([]byte(header + "\r\n\r\n{}"))
+			r.wantRefusal(wire.CodeParse, what)
+			r.wantEnd()
+		}
+		r := b.greeted(t)
+		r.say([]byte("X-Ünknown: \xff\x00\r\nCONTENT-LENGTH:\t40  \r\nContent-Type: a; charset=utf8\r\n\r\n" + `{"jsonrpc":"2.0","id":1,"method":"ping"}`))
+		if m := r.answer(); m.Err != nil {
+			t.Errorf("unusual and right: %v", m.Err)
+		}
+	}},
+	"ids that are none": {broker.Limits{}, func(t *testing.T, b *running) {
+		r := b.greeted(t)
+		for _, id := range []string{`{}`, `[1]`, `true`, `"` + strings.Repeat("x", wire.MaxID) + `"`, strings.Repeat("1", wire.MaxID+1), `null`} {
+			r.say(frame(`{"jsonrpc":"2.0","id":` + id + `,"method":"ping"}`))
+			if m := r.answer(); m.Err == nil || m.Err.Code != wire.CodeInvalidRequest || string(m.ID) != "null" {
+				t.Errorf("%s: answered %+v", id, m)
+			}
+		}
+		for _, id := range []string{`-1`, `1.5`, `""`, `"\u0041"`} {
+			r.say(frame(`{"jsonrpc":"2.0","id":` + id + `,"method":"ping"}`))
+			if m := r.answer(); m.Err != nil || string(m.ID) != id {
+				t.Errorf("%s: answered %+v", id, m)
+			}
+		}
+	}},
+	"what is another's": {broker.Limits{}, func(t *testing.T, b *running) {
+		owner, r := b.greeted(t), b.greeted(t)
+		owner.say(frame(`{"jsonrpc":"2.0","id":1,"method":"update/begin","params":{"key":"a"}}`))
+		owner.answer()
+		owner.say(frame(`{"jsonrpc":"2.0","id":2,"method":"update/begin","params":{"key":"a"}}`)) // it waits
+		r.say(frame(`{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":2}}`))
+		r.say(frame(`{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":{"id":2}}}`))
+		r.say(frame(`{"jsonrpc":"2.0","method":"$/cancelRequest","params":[2]}`))
+		r.say(frame(`{"jsonrpc":"2.0","id":1,"result":{"value":"bm90IGFza2Vk"}}`)) // and nobody asked for this
+		for method, params := range map[string]string{"update/end": `{"update":"1","keep":true}`, "lease/begin": `{"lease":"1"}`,
+			"lease/release": `{"lease":"1"}`, "unwatch": `{"watch":"1"}`} {
+			if m := r.ask(1, method, params); m.Err == nil || m.Err.Code != wire.CodeInvalidParams {
+				t.Errorf("%s: answered %+v", method, m)
+			}
+		}
+		owner.say(frame(`{"jsonrpc":"2.0","id":2,"method":"ping"}`))
+		owner.wantRefusal(wire.CodeInvalidRequest, "under way") // it still waits
+		owner.say(frame(`{"jsonrpc":"2.0","id":3,"method":"update/end","params":{"update":"1","keep":true}}`))
+		for range 2 {
+			if m := owner.answer(); m.Err != nil {
+				t.Errorf("the owner's: %v", m.Err)
+			}
+		}
+	}},
+	"watches that are not read": {broker.Limits{Write: 300 * time.Millisecond}, func(t *testing.T, b *running) {
+		r := b.greeted(t)
+		for n := range 250 {
+			r.say(frame(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"watch","params":{"service":"broker test","account":"w%s"}}`, n, strings.Repeat("w", 1000))))
+		}
+		for n := 0; b.server.Conns() > 0; n++ {
+			if _, err := b.ring.SetKey(t.Context(), key("w"+strings.Repeat("w", 1000)), []byte{byte(n)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}},
 	"hello twice": {broker.Limits{}, func(t *testing.T, b *running) {
 		r := b.greeted(t)
 		r.say(frame(hello))
@@ -357,138 +433,4 @@ func TestAnotherUser(t *testing.T) {
 	r := b.raw(t)
 	r.wantRefusal(wire.CodeOf(store.ErrDenied), "another user")
 	r.wantEnd()
-}
-
-// TestSocketRefused: a place where others could have put a socket, or could use
-// it, is refused by broker and client alike, each time with what is wrong.
-func TestSocketRefused(t *testing.T) {
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	for name, c := range map[string]struct {
-		class   *store.Class
-		what    string
-		server  bool // the broker refuses it too
-		prepare func(dir string) (socket string)
-	}{
-		"open directory": {store.ErrDenied, "mode 0755", true, func(dir string) string {
-			must(os.Mkdir(filepath.Join(dir, "d"), 0o700))
-			must(os.Chmod(filepath.Join(dir, "d"), 0o755))
-			return filepath.Join(dir, "d", "s")
-		}},
-		"writable directory": {store.ErrDenied, "mode 0777", true, func(dir string) string {
-			must(os.Mkdir(filepath.Join(dir, "d"), 0o700))
-			must(os.Chmod(filepath.Join(dir, "d"), 0o777))
-			return filepath.Join(dir, "d", "s")
-		}},
-		"directory is a link": {store.ErrDenied, "symbolic link", true, func(dir string) string {
-			must(os.Mkdir(filepath.Join(dir, "d"), 0o700))
-			must(os.Symlink("d", filepath.Join(dir, "l")))
-			return filepath.Join(dir, "l", "s")
-		}},
-		"directory is a file": {store.ErrDenied, "no directory", true, func(dir string) string {
-			must(os.WriteFile(filepath.Join(dir, "d"), nil, 0o600))
-			return filepath.Join(dir, "d", "s")
-		}},
-		"socket is a file": {store.ErrDenied, "no socket", true, func(dir string) string {
-			must(os.Mkdir(filepath.Join(dir, "d"), 0o700))
-			must(os.WriteFile(filepath.Join(dir, "d", "s"), nil, 0o600))
-			return filepath.Join(dir, "d", "s")
-		}},
-		"socket is a link": {store.ErrDenied, "link", true, func(dir string) string {
-			must(os.Mkdir(filepath.Join(dir, "d"), 0o700))
-			must(os.Symlink("/dev/null", filepath.Join(dir, "d", "s")))
-			return filepath.Join(dir, "d", "s")
-		}},
-		"open socket": {store.ErrDenied, "mode 0666", true, func(dir string) string {
-			must(os.Mkdir(filepath.Join(dir, "d"), 0o700))
-			l, err := net.Listen("unix", filepath.Join(dir, "d", "s"))
-			must(err)
-			t.Cleanup(func() { l.Close() })
-			must(os.Chmod(filepath.Join(dir, "d", "s"), 0o666))
-			return filepath.Join(dir, "d", "s")
-		}},
-		"foreign directory": {store.ErrDenied, "belongs to user", true, func(dir string) string {
-			must(os.Mkdir(filepath.Join(dir, "d"), 0o700))
-			if err := os.Chown(filepath.Join(dir, "d"), 12345, -1); err != nil {
-				return ""
-			}
-			return filepath.Join(dir, "d", "s")
-		}},
-		"foreign socket": {store.ErrDenied, "belongs to user", true, func(dir string) string {
-			must(os.Mkdir(filepath.Join(dir, "d"), 0o700))
-			l, err := net.Listen("unix", filepath.Join(dir, "d", "s"))
-			must(err)
-			t.Cleanup(func() { l.Close() })
-			must(os.Chmod(filepath.Join(dir, "d", "s"), 0o600))
-			if err := os.Chown(filepath.Join(dir, "d", "s"), 12345, -1); err != nil {
-				return ""
-			}
-			return filepath.Join(dir, "d", "s")
-		}},
-		"abstract": {store.ErrInvalid, "abstract", true, func(string) string { return "@kinring" }},
-		"relative": {store.ErrInvalid, "relative", true, func(string) string { return "run/s" }},
-		"too long": {store.ErrInvalid, "bytes", true, func(dir string) string { return filepath.Join(dir, strings.Repeat("d", 100)) }},
-		"nothing there": {store.ErrUnavailable, "no broker", false, func(dir string) string {
-			return filepath.Join(dir, "d", "s")
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			socket := c.prepare(filepath.Dir(filepath.Dir(socketIn(t))))
-			if socket == "" {
-				t.Skip("only root can give a file to somebody else")
-			}
-			_, err := client.Open(t.Context(), socket, client.Options{})
-			if !errors.Is(err, c.class) || !strings.Contains(err.Error(), c.what) {
-				t.Errorf("the client: %v", err)
-			}
-			if !c.server {
-				return
-			}
-			l, err := broker.Listen(t.Context(), socket)
-			if err == nil {
-				l.Close()
-			}
-			if !errors.Is(err, c.class) {
-				t.Errorf("the broker: %v", err)
-			}
-		})
-	}
-}
-
-// TestStaleSocket: what a broker that was killed left behind is replaced; a second
-// broker is kept away from a first that lives.
-func TestStaleSocket(t *testing.T) {
-	socket := socketIn(t)
-	if err := os.Mkdir(filepath.Dir(socket), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(socket, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	l.SetUnlinkOnClose(false)
-	l.Close()
-	if _, err := client.Open(t.Context(), socket, client.Options{}); !errors.Is(err, store.ErrNoService) {
-		t.Errorf("a stale socket: %v", err)
-	}
-	b := serveAt(t, socket, family, inMemory(), broker.Options{})
-	b.wantGood(t)
-	if _, err := broker.Listen(t.Context(), socket); !errors.Is(err, store.ErrConflict) {
-		t.Errorf("a second broker: %v", err)
-	}
-	b.wantGood(t)
-	info, err := os.Lstat(socket)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the socket has mode %v, %v", info.Mode(), err)
-	}
-	if dir, err := os.Lstat(filepath.Dir(socket)); err != nil || dir.Mode().Perm() != 0o700 {
-		t.Errorf("its directory has mode %v, %v", dir.Mode(), err)
-	}
 }

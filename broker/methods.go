@@ -165,6 +165,9 @@ func (c *call) brokerStatus() (any, error) {
 	return st, nil
 }
 
+// longestUnlock is the longest time in seconds: a year, as everywhere.
+const longestUnlock = 366 * 24 * 60 * 60
+
 func (c *call) unlock() (any, error) {
 	var p wire.Unlock
 	if err := c.read(&p); err != nil {
@@ -175,8 +178,8 @@ func (c *call) unlock() (any, error) {
 		return nil, &store.Error{Class: store.ErrUnsupported, Op: "unlock", Store: "broker",
 			Detail: "this broker's store is not opened by a passphrase", Remedy: "unlock the store itself"}
 	}
-	if p.Seconds < 0 {
-		return nil, wire.Refuse(wire.CodeInvalidParams, "the time is negative", "give seconds, or 0 for until lock")
+	if p.Seconds < 0 || p.Seconds > longestUnlock {
+		return nil, wire.Refuse(wire.CodeInvalidParams, "the time is negative or longer than a year", "give seconds, or 0 for until lock")
 	}
 	return nothing{}, c.s.Unlock(p.Passphrase, time.Duration(p.Seconds)*time.Second)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/kinring/kinring"
 	"github.com/kinring/kinring/broker/peer"
 	"github.com/kinring/kinring/broker/policy"
 	"github.com/kinring/kinring/broker/wire"
@@ -54,6 +55,7 @@ type Limits struct {
 	Write        time.Duration // for a client to take an answer
 	Idle         time.Duration // without a request, a watch, an update or a lease
 	Call         time.Duration // of one request that does not wait for a client
+	Update       time.Duration // from the wish to begin an update to its end
 	Drain        time.Duration // for requests under way when the broker stops
 }
 
@@ -61,7 +63,7 @@ type Limits struct {
 var DefaultLimits = Limits{
 	Conns: 1024, ConnsPerPeer: 512, Inflight: 64, Watches: 256, Rate: 100_000, Large: 64 << 20,
 	Hello: 5 * time.Second, Frame: 10 * time.Second, Write: 10 * time.Second, Idle: 30 * time.Minute,
-	Call: 2 * time.Minute, Drain: 5 * time.Second,
+	Call: 2 * time.Minute, Update: kinring.UpdateBudget, Drain: 5 * time.Second,
 }
 
 func (l Limits) withDefaults() Limits {
@@ -71,7 +73,7 @@ func (l Limits) withDefaults() Limits {
 		Inflight: cmp.Or(l.Inflight, d.Inflight), Watches: cmp.Or(l.Watches, d.Watches),
 		Rate: cmp.Or(l.Rate, d.Rate), Large: cmp.Or(l.Large, d.Large),
 		Hello: cmp.Or(l.Hello, d.Hello), Frame: cmp.Or(l.Frame, d.Frame), Write: cmp.Or(l.Write, d.Write),
-		Idle: cmp.Or(l.Idle, d.Idle), Call: cmp.Or(l.Call, d.Call), Drain: cmp.Or(l.Drain, d.Drain),
+		Idle: cmp.Or(l.Idle, d.Idle), Call: cmp.Or(l.Call, d.Call), Update: cmp.Or(l.Update, d.Update), Drain: cmp.Or(l.Drain, d.Drain),
 	}
 }
 

@@ -34,6 +34,11 @@ type outcome struct {
 // errGivenUp is the failure of a client's part that it told of.
 var errGivenUp error = &store.Error{Class: store.ErrCancelled, Op: "update", Store: "broker", Detail: "the client gave the update up"}
 
+// errNotEnded is told to a client whose update was over before it ended it. Its value
+// was not written; what it was made from may have been used up.
+var errNotEnded error = &store.Error{Class: store.ErrTimedOut, Op: "update", Store: "broker", Detail: "the update was not ended in time",
+	Remedy: "begin another one, and write the value if it is still the right one"}
+
 // release ends the update of a client that is gone.
 func (u *update) release() {
 	select {
@@ -55,7 +60,7 @@ func (c *call) updateBegin() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, stop := context.WithTimeout(c.conn.ctx, kinring.UpdateBudget)
+	ctx, stop := context.WithTimeout(c.conn.ctx, c.s.Limits.Update)
 	u := &update{current: make(chan wire.Current, 1), end: make(chan ending, 1), done: make(chan outcome, 1), stop: stop}
 	c.handlers.Add(1)
 	go u.run(ctx, c.conn, key)
@@ -103,6 +108,9 @@ func (u *update) run(ctx context.Context, c *conn, key store.Key) {
 		} else {
 			_ = unsaved.Discard() // the client has the value, and is told
 		}
+	}
+	if errors.Is(err, kinring.ErrVanished) {
+		err = errNotEnded // to who comes to end it after all
 	}
 	u.done <- outcome{v.Revision, err}
 }

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"time"
@@ -21,6 +22,25 @@ func Held() KeySource {
 			}
 			return key, nil
 		}}
+}
+
+// HeldWhile is Held for a program that keeps vaults open. It calls f when it has
+// given a key; still says from then on whether Unlock's time goes on.
+func HeldWhile(f func(still func() bool)) KeySource {
+	source := Held()
+	read := source.read
+	source.read = func(ctx context.Context, vaultID []byte) ([]byte, error) {
+		key, err := read(ctx, vaultID)
+		if id := bytes.Clone(vaultID); err == nil {
+			f(func() bool {
+				again, err := read(context.Background(), id)
+				clear(again)
+				return err == nil
+			})
+		}
+		return key, err
+	}
+	return source
 }
 
 // heldName names a vault's key in the user's keyring of the kernel.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/kinring/kinring/broker/wire"
 	"github.com/kinring/kinring/store"
@@ -15,6 +16,7 @@ type Store struct {
 	address string
 	o       Options
 	info    store.Info
+	gone    atomic.Bool
 
 	mu     sync.Mutex
 	conn   *Conn
@@ -52,6 +54,7 @@ func (s *Store) dial(ctx context.Context) (*Conn, store.Info, error) {
 // another one is refused.
 func (s *Store) again(ctx context.Context) (*Conn, error) {
 	c, info, err := s.dial(ctx)
+	s.gone.Store(errors.Is(err, store.ErrNoService))
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +64,10 @@ func (s *Store) again(ctx context.Context) (*Conn, error) {
 	}
 	return c, nil
 }
+
+// Gone reports whether no broker was there any more when one was last looked for.
+// The next use looks again.
+func (s *Store) Gone() bool { return s.gone.Load() }
 
 // Info describes the store that the broker serves: its kind and its identity are
 // those of the store itself.

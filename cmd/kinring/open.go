@@ -132,7 +132,7 @@ func (a *app) vaultOptions() (vault.Options, error) {
 	if err != nil {
 		return vault.Options{}, err
 	}
-	o := vault.Options{Path: path, Resident: a.handed != nil, Keys: []vault.KeySource{vault.Held(), vault.KeyInKeyring(systemKeyring())}}
+	o := vault.Options{Path: path, Resident: a.handed != nil, Keys: []vault.KeySource{a.handed.held(), vault.KeyInKeyring(systemKeyring())}}
 	files := append(a.handed.sources(), a.keyFiles(path)...)
 	if len(files) == 0 && a.mayAsk() {
 		files = append(files, askPassphrase)

@@ -93,9 +93,6 @@ func judgePlans(f *preflightFlags, paths []string, options preflight.Options) (*
 		if err != nil {
 			return nil, unreadable(p, err)
 		}
-		if _, err := ordinary(full); err != nil {
-			return nil, unreadablePlan(p, err)
-		}
 		plan, err := preflight.ReadPlan(os.DirFS(filepath.Dir(full)), path.Base(filepath.ToSlash(full)))
 		if err != nil {
 			return nil, unreadablePlan(p, err)

@@ -94,6 +94,7 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
+	a.handed.lock = ring.Backing().Lock
 	err = a.serveRing(ctx, ring, f)
 	return errors.Join(err, ring.Close())
 }
@@ -159,9 +160,7 @@ func (a *app) brokerOptions(ring *kinring.Ring, f serveFlags) (broker.Options, e
 			return o, err
 		}
 		o.Forget = a.handed.forget
-		o.Unlock = func(passphrase []byte, d time.Duration) error {
-			return a.handed.keep(path, passphrase, d, ring.Backing().Lock)
-		}
+		o.Unlock = func(passphrase []byte, d time.Duration) error { return a.handed.keep(path, passphrase, d) }
 	}
 	if f.grants == "" {
 		return o, nil
@@ -231,13 +230,24 @@ func (a *app) printServeStatus(d serveStatusDocument) error {
 	return err
 }
 
+// serveStopDocument is kinring.serve-stop/1.
+type serveStopDocument struct {
+	Schema string `json:"schema"`
+	Socket string `json:"socket"`
+}
+
 func (a *app) serveStopCommand(f *serveFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "stop",
 		Short: "End the family's broker once it has finished what is under way",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withBroker(cmd.Context(), f.socket, func(ctx context.Context, c *client.Conn, _ string) error { return c.Shutdown(ctx) })
+			return a.withBroker(cmd.Context(), f.socket, func(ctx context.Context, c *client.Conn, path string) error {
+				if err := c.Shutdown(ctx); err != nil || !a.json {
+					return err
+				}
+				return a.printJSON(serveStopDocument{"kinring.serve-stop/1", path})
+			})
 		},
 	}
 }

@@ -14,11 +14,50 @@ import (
 	"github.com/kinring/kinring/broker/client"
 )
 
-// handed is the passphrase that a client has handed to the broker, for a while.
+// handed is what opens a broker's vault for a while: the passphrase that a client
+// has handed over, or what unlock left with the system. The broker keeps the vault
+// open, and closes it when the time is over.
 type handed struct {
+	lock func() error // closes the vault
+
 	mu         sync.Mutex
 	passphrase []byte
 	end        *time.Timer
+	turn       int // counts what was handed over
+	look       *time.Timer
+}
+
+// lookAtHeld is how soon the end of the system's time is seen.
+const lookAtHeld = time.Second
+
+// held is what unlock left with the system, as a source of keys.
+func (h *handed) held() vault.KeySource {
+	if h == nil {
+		return vault.Held()
+	}
+	return vault.HeldWhile(h.follow)
+}
+
+// follow closes the vault when the time is over for which it could be opened.
+func (h *handed) follow(still func() bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.look != nil {
+		h.look.Stop() // of the same vault, opened before
+	}
+	var look *time.Timer
+	look = time.AfterFunc(lookAtHeld, func() {
+		if still() {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			if h.look == look {
+				look.Reset(lookAtHeld)
+			}
+			return
+		}
+		_ = h.lock() // what cannot be closed is of no use either
+	})
+	h.look = look
 }
 
 // sources returns the passphrase as a source of keys, for brokers.
@@ -38,7 +77,7 @@ func (h *handed) sources() []vault.KeySource {
 
 // keep takes the passphrase if it opens the vault, and forgets it after the time,
 // with what it opened; 0 means never.
-func (h *handed) keep(path string, passphrase []byte, d time.Duration, lock func() error) error {
+func (h *handed) keep(path string, passphrase []byte, d time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), kinring.UpdateBudget)
 	defer cancel()
 	tried, err := vault.Open(ctx, vault.Options{Path: path, Keys: []vault.KeySource{
@@ -50,23 +89,51 @@ func (h *handed) keep(path string, passphrase []byte, d time.Duration, lock func
 	if err := tried.Close(); err != nil {
 		return err
 	}
-	h.forget()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.passphrase = bytes.Clone(passphrase)
-	if d > 0 {
-		h.end = time.AfterFunc(d, func() {
-			h.forget()
-			_ = lock() // what cannot be closed is of no use either
-		})
-	}
+	h.take(passphrase, d)
 	return nil
 }
 
-// forget overwrites the passphrase.
+// take takes the passphrase in place of the one before.
+func (h *handed) take(passphrase []byte, d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.wipe()
+	h.passphrase = bytes.Clone(passphrase)
+	h.turn++
+	if turn := h.turn; d > 0 {
+		h.end = time.AfterFunc(d, func() {
+			if h.over(turn) {
+				_ = h.lock() // what cannot be closed is of no use either
+			}
+		})
+	}
+}
+
+// over forgets the passphrase whose time is over, unless another one has taken its
+// place meanwhile.
+func (h *handed) over(turn int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.turn != turn {
+		return false
+	}
+	h.wipe()
+	return true
+}
+
+// forget overwrites the passphrase. The vault is being closed.
 func (h *handed) forget() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.wipe()
+	if h.look != nil {
+		h.look.Stop()
+		h.look = nil
+	}
+}
+
+// wipe is forget for who has the lock.
+func (h *handed) wipe() {
 	if h.end != nil {
 		h.end.Stop()
 		h.end = nil

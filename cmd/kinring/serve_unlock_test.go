@@ -107,14 +107,32 @@ func TestUnlockForAWhile(t *testing.T) {
 	if st, err := c.Status(t.Context()); err != nil || !st.Locked {
 		t.Errorf("its status: %+v, %v", st, err)
 	}
-	if err := c.Unlock(t.Context(), []byte("correct horse"), -1); !errors.Is(err, kinring.ErrInvalid) {
-		t.Errorf("a negative time: %v", err)
+	for _, seconds := range []int{-1, 1 << 30} {
+		if err := c.Unlock(t.Context(), []byte("correct horse"), seconds); !errors.Is(err, kinring.ErrInvalid) {
+			t.Errorf("for %d seconds: %v", seconds, err)
+		}
 	}
 	if err := c.Unlock(t.Context(), []byte("correct horse"), 0); err != nil {
 		t.Error(err)
 	}
 	if err := set(); err != nil {
 		t.Errorf("until lock: %v", err)
+	}
+}
+
+// TestUnlockAgain: the end of an unlock that comes late, when the next one has taken
+// its place, ends nothing.
+func TestUnlockAgain(t *testing.T) {
+	var h handed
+	defer h.forget()
+	h.take([]byte("first"), time.Hour)
+	first := h.turn
+	h.take([]byte("second"), time.Hour)
+	if h.over(first) || string(h.passphrase) != "second" {
+		t.Errorf("it ended the second one, and left %q", h.passphrase)
+	}
+	if !h.over(h.turn) || len(h.passphrase) > 0 {
+		t.Errorf("its own end left %q", h.passphrase)
 	}
 }
 

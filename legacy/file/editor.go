@@ -277,8 +277,5 @@ type span struct{ start, end int }
 
 // splice returns the text with another in the place of a part.
 func splice(text []byte, out span, in []byte) []byte {
-	r := make([]byte, 0, len(text)-(out.end-out.start)+len(in))
-	r = append(r, text[:out.start]...)
-	r = append(r, in...)
-	return append(r, text[out.end:]...)
+	return slices.Concat(text[:out.start], in, text[out.end:])
 }

@@ -24,12 +24,15 @@ export interface ConnectOptions {
   binary?: string;
   /** What this program calls itself in the broker's log. */
   name?: string;
-  /** Milliseconds to wait for a broker that is being started. Default: 10000. */
+  /** Milliseconds to wait for a broker that is being started, and for its first answer. Default: 10000. */
   timeout?: number;
 }
 
 export interface CallOptions {
-  /** Gives the call up. A write that was given up late may have taken place: class "outcome-unknown" or "cancelled" says which. */
+  /**
+   * Gives the call up, also where the broker does not answer. A write that was given up late may have taken place: class
+   * "outcome-unknown" or "cancelled" says which.
+   */
   signal?: AbortSignal;
 }
 
@@ -78,8 +81,15 @@ export interface LegacySource {
 
 interface WireReading { value: string; provenance: Provenance; source?: string; revision?: string; generation: number }
 interface LegacyDelete { source: string; service: string; account: string; value?: string }
+interface Begun { update: string; found: boolean; interrupted: boolean; reading?: WireReading }
 interface Watch { watch: string }
 interface WireChanged { watch: string; key: string; present: boolean; revision?: string; error?: { message: string; data?: ErrorData } }
+
+/** Milliseconds that a broker has by default to be there and to answer. */
+const patience = 10_000;
+
+/** Milliseconds that a call which was given up waits for the broker to say what came of it. */
+const grace = 1000;
 
 /** How long an autostarted broker stays without a client. */
 const idleExit = "10m";
@@ -91,7 +101,7 @@ async function open(o: ConnectOptions): Promise<Streams> {
   if (there) return there;
   if (!o.autostart) throw noService(`there is no broker at ${address}`);
   const family = o.profile ? ["--profile", o.profile] : ["--family", o.family];
-  return start({ binary: o.binary ?? binary(), args: [...family, "serve", "--idle-exit", idleExit], socket: address, timeout: o.timeout ?? 10_000 });
+  return start({ binary: o.binary ?? binary(), args: [...family, "serve", "--idle-exit", idleExit], socket: address, timeout: o.timeout ?? patience });
 }
 
 /** Finds the family's broker, or starts one, and connects to it. */
@@ -155,8 +165,14 @@ export class Kinring {
 
   /** @internal */
   async hello(o: ConnectOptions): Promise<void> {
-    const welcome = await this.#call<{ nonce?: string }>("hello", { versions: [1], client: o.name ?? "@kinring/client", family: o.family });
-    if (welcome.nonce) await this.#call("prove", { nonce: welcome.nonce });
+    const soon = { signal: AbortSignal.timeout(o.timeout ?? patience) };
+    try {
+      const welcome = await this.#call<{ nonce?: string }>("hello", { versions: [1], client: o.name ?? "@kinring/client", family: o.family }, soon);
+      if (welcome.nonce) await this.#call("prove", { nonce: welcome.nonce }, soon);
+    } catch (error) {
+      if (soon.signal.aborted) throw noService("the broker does not answer", "end it and start it anew");
+      throw error;
+    }
   }
 
   /** Returns the value of a key, or undefined if every store that could hold it was read and none does. */
@@ -199,17 +215,22 @@ export class Kinring {
    * other program of the family updates the key. It runs at most once; undefined keeps the value.
    */
   async update(key: string, change: (now: Current) => Promise<Buffer | string | undefined>, o: CallOptions = {}): Promise<string | undefined> {
-    const begun = await this.#call<{ update: string; found: boolean; interrupted: boolean; reading?: WireReading }>("update/begin", { key }, o);
+    const begun = await this.#call<Begun>("update/begin", { key }, o, (late) => this.#failed(late));
     let next: Buffer | string | undefined;
     try {
       next = await change({ current: begun.reading && valueOf(begun.reading), interrupted: begun.interrupted });
     } catch (error) {
-      await this.#call("update/end", { update: begun.update }).catch(() => undefined); // the change's own failure is the answer
-      throw error;
+      await this.#failed(begun);
+      throw error; // the change's own failure is the answer
     }
     const end = next === undefined ? { keep: true } : { value: encode(next) };
     const written = await this.#call<{ revision: string }>("update/end", { update: begun.update, ...end });
     return next === undefined ? undefined : written.revision;
+  }
+
+  /** Ends an update that came to nothing. */
+  async #failed(begun: Begun): Promise<void> {
+    await this.#call("update/end", { update: begun.update }).catch(() => undefined); // it ends with the connection, too
   }
 
   /** Tells of changes of a key, also by other programs. The first event says how it stands. Returns what ends it. */
@@ -221,6 +242,7 @@ export class Kinring {
     return async () => {
       this.#watches.delete(watch);
       await this.#call("unwatch", { watch });
+      this.#early.delete(watch); // what came meanwhile
     };
   }
 
@@ -247,17 +269,28 @@ export class Kinring {
     this.#lose();
   }
 
-  async #call<T>(method: string, params: object, o: CallOptions = {}): Promise<T> {
+  /** Calls the broker. late gets an answer that comes when the call was given up. */
+  async #call<T>(method: string, params: object, o: CallOptions = {}, late?: (answer: T) => void): Promise<T> {
     if (this.#lost) throw noService("the connection to the broker is lost", "connect again");
     o.signal?.throwIfAborted();
     const source = new CancellationTokenSource();
-    const give = () => source.cancel();
+    let timer: NodeJS.Timeout | undefined;
+    let give = () => {};
+    const unheard = new Promise<never>((_, reject) => {
+      give = () => {
+        source.cancel();
+        timer = setTimeout(() => reject(givenUp(method)), grace);
+      };
+    });
     o.signal?.addEventListener("abort", give, { once: true });
+    const answer = this.#connection.sendRequest<T>(method, params, source.token);
     try {
-      return await this.#connection.sendRequest<T>(method, params, source.token);
+      return await Promise.race([answer, unheard]);
     } catch (error) {
+      if (error instanceof KinringError && late) answer.then(late, () => undefined);
       throw errorOf(error, method);
     } finally {
+      clearTimeout(timer);
       o.signal?.removeEventListener("abort", give);
       source.dispose();
     }
@@ -337,7 +370,14 @@ function changedOf(e: WireChanged): Changed {
 /** The methods that change nothing: what they were asked for may be asked again. */
 const reads = new Set(["hello", "prove", "get", "list", "status", "update/begin", "watch"]);
 
+/** What a call is told that was given up, and of which the broker did not say what came of it. */
+function givenUp(method: string): KinringError {
+  if (reads.has(method)) return new KinringError(`${method}: given up`, { class: "cancelled" });
+  return new KinringError(`${method}: given up, and the broker does not answer`, { class: "outcome-unknown", remedy: "look at the key before writing again" });
+}
+
 function errorOf(error: unknown, method: string): KinringError {
+  if (error instanceof KinringError) return error;
   if (error instanceof ResponseError) {
     const data = error.data as ErrorData | undefined;
     if (data?.class) return new KinringError(error.message, data);

@@ -2,6 +2,8 @@
 // others what only it can.
 const assert = require("node:assert");
 const { execFileSync } = require("node:child_process");
+const fs = require("node:fs");
+const net = require("node:net");
 const { connect, KinringError } = require("@kinring/client");
 
 const [, , binary, profile] = process.argv;
@@ -71,11 +73,35 @@ async function main() {
   await ring.serveLegacy("electron", { ...electron, async delete(_service, account) { delete older[account]; } });
   assert.strictEqual(await twin.delete("more"), true); // this finishes it
   assert.deepStrictEqual([await twin.delete("auth"), older], [true, {}]);
+  await silent(o);
+  const { pid } = JSON.parse(kinring("", "--json", "serve", "status"));
+  process.kill(pid, "SIGSTOP"); // it is there, and says nothing
+  try {
+    const soon = () => ({ signal: AbortSignal.timeout(50) });
+    await assert.rejects(ring.get("auth", soon()), is("cancelled"));
+    await assert.rejects(ring.set("auth", "late", soon()), is("outcome-unknown"));
+    await assert.rejects(ring.update("auth", async () => assert.fail("it began"), soon()), is("cancelled"));
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  await twin.update("auth", async () => undefined); // the one that was given up keeps nobody away
   twin.close();
   kinring("", "serve", "stop");
   await assert.rejects(ring.get("auth"), is("unavailable"));
   ring.close();
   console.log("ok");
+}
+
+// silent is a socket that takes connections and says nothing.
+async function silent(o) {
+  const socket = `${process.env.XDG_RUNTIME_DIR}/kinring/silent.sock`;
+  const taken = [];
+  const server = net.createServer((c) => taken.push(c)).listen(socket);
+  await new Promise((resolve) => server.once("listening", resolve));
+  fs.chmodSync(socket, 0o600);
+  await assert.rejects(connect({ ...o, socket, timeout: 100 }), (e) => is("unavailable")(e) && e.message.includes("answer"));
+  server.close();
+  for (const c of taken) c.destroy();
 }
 
 main().catch((error) => { console.error(error); process.exit(1); });

@@ -25,8 +25,9 @@ app.whenReady().then(async () => {
   const ring = await connect({ family: "example", profile: path.join(__dirname, "family.toml"), autostart: true, name: app.getName() });
   await ring.serveLegacy("electron", {
     async get(_service, account) {
-      const found = (await older())[account];
-      return found === undefined ? undefined : Buffer.from(safeStorage.decryptString(Buffer.from(found, "base64")));
+      const all = await older();
+      if (!Object.hasOwn(all, account)) return undefined;
+      return Buffer.from(safeStorage.decryptString(Buffer.from(all[account], "base64")));
     },
     async list() {
       return Object.keys(await older()).map((account) => ({ service: "Example", account }));
