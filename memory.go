@@ -45,6 +45,9 @@ func (m *memory) open(ctx context.Context, s *sharedStore) (store.Store, error) 
 	return m.take(ctx, s)
 }
 
+// holds reports whether secrets are kept here now.
+func (m *memory) holds() bool { return m != nil && m.inUse.Load() }
+
 func (m *memory) take(ctx context.Context, s *sharedStore) (store.Store, error) {
 	opened, err := m.driver.Open(ctx, s.family)
 	m.inUse.Store(err == nil)
@@ -73,7 +76,7 @@ func (r *Ring) InMemory(ctx context.Context) bool {
 		return false
 	}
 	_, err := r.shared.open(ctx)
-	return err == nil && r.memory.inUse.Load()
+	return err == nil && r.memory.holds()
 }
 
 // aside wraps what tells whether an older build uses a source: while secrets are
@@ -118,8 +121,8 @@ func (r *Ring) keptInMemory(ctx context.Context, key store.Key, err error) {
 
 // Reinitialize makes the ring look anew for its shared store, as if it had just
 // been opened: in this driver's store, say after the user agreed to a weaker one,
-// or in the same one if it is nil. What was kept in memory ends; nothing is
-// copied.
+// or in the same one if it is nil. What was kept in memory ends, and with a driver
+// so does WithInMemory; nothing is copied.
 func (r *Ring) Reinitialize(d store.Driver) error {
 	if d != nil {
 		if _, err := coexist.New(r.engineConfig(&sharedStore{driver: d})); err != nil {

@@ -117,6 +117,54 @@ func TestT1InMemoryByChoice(t *testing.T) {
 	wantValue(t, a.ring(), `{"old":1}`)
 }
 
+// TestT1InMemoryKeepsUnsharedKeys: in memory there are no older builds to which
+// keys that are not shared could be left: those are kept in memory, too, from the
+// first operation on, and the app's own stay as they are.
+func TestT1InMemoryKeepsUnsharedKeys(t *testing.T) {
+	for name, option := range map[string]func(store.Driver) kinring.Option{
+		"by choice": kinring.WithInMemory, "fallback": kinring.WithInMemoryFallback,
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newApp(t)
+			a.driver.err = noService()
+			p := notes(a.dir)
+			p.Policy = a.policy
+			p.Keys["shared"] = kinring.Key{Account: "shared"}
+			p.Share = []string{"shared"}
+			p.Legacy[0].Keys = []string{"auth"}
+			if name == "by choice" {
+				a.olderSignsIn(`{"old":1}`)
+			} else {
+				p.Legacy = nil
+			}
+			before := a.legacyFile()
+			ring, err := kinring.Open(t.Context(), p, kinring.WithStore(a.driver), kinring.WithStateDir(a.dir), option(inMemory(t)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ring.Close()
+			set(t, ring, `{"new":1}`)
+			wantValue(t, ring, `{"new":1}`)
+			for e := range ring.Watch(t.Context(), "auth") {
+				if e.Err != nil || !e.Present {
+					t.Errorf("watch: %+v", e)
+				}
+				break
+			}
+			if l, err := ring.List(t.Context()); err != nil || len(l.Keys) != 1 {
+				t.Errorf("list: %+v, %v", l, err)
+			}
+			if existed, err := ring.Delete(t.Context(), "auth"); err != nil || !existed {
+				t.Errorf("delete: %v, %v", existed, err)
+			}
+			wantValue(t, ring, "")
+			if a.legacyFile() != before {
+				t.Errorf("the app holds %q", a.legacyFile())
+			}
+		})
+	}
+}
+
 func noService() error {
 	return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService, Detail: "no keyring runs"}
 }
@@ -209,6 +257,29 @@ func TestReinitializeCopiesNothing(t *testing.T) {
 		t.Errorf("a store that no policy can be kept with: %v", err)
 	}
 	wantValue(t, ring, `"kept"`)
+}
+
+// TestReinitializeEndsTheChoice: a store that is given later takes the place of the
+// memory that was chosen before, also when it cannot be had.
+func TestReinitializeEndsTheChoice(t *testing.T) {
+	a := newApp(t)
+	a.alone = true
+	ring := a.ring(kinring.WithInMemory(inMemory(t)))
+	set(t, ring, `"in memory"`)
+	later := newDriver()
+	later.err = noService()
+	if err := ring.Reinitialize(later); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ring.Set(t.Context(), "auth", []byte(`"kept"`)); !errors.Is(err, kinring.ErrUnavailable) || ring.InMemory(t.Context()) {
+		t.Errorf("set: %v, in memory %v", err, ring.InMemory(t.Context()))
+	}
+	later.err = nil
+	wantValue(t, ring, "")
+	set(t, ring, `"kept"`)
+	if _, err := later.shared.Get(t.Context(), keyOf(t, ring)); err != nil {
+		t.Error(err)
+	}
 }
 
 func keyOf(t *testing.T, ring *kinring.Ring) store.Key {

@@ -2,6 +2,7 @@ package kinring
 
 import (
 	"context"
+	"slices"
 
 	"github.com/kinring/kinring/coexist"
 	"github.com/kinring/kinring/store"
@@ -118,14 +119,18 @@ func (r *Ring) Forget(ctx context.Context) (int, error) {
 	return engine.Forget(ctx)
 }
 
-// orAll returns the keys, or all that there are if there are none.
+// orAll returns the keys, or all that are shared if there are none.
 func (r *Ring) orAll(ctx context.Context, keys []store.Key) ([]store.Key, error) {
 	if len(keys) > 0 {
 		return keys, nil
 	}
 	l, err := r.engine.Names(ctx)
+	return slices.DeleteFunc(keysOf(l), func(k store.Key) bool { return !r.family.Shared(k) }), err
+}
+
+func keysOf(l coexist.Listing) (keys []store.Key) {
 	for _, k := range l.Keys {
 		keys = append(keys, k.Key)
 	}
-	return keys, err
+	return keys
 }

@@ -208,38 +208,22 @@ func (r *Ring) StatusOf(ctx context.Context, keys ...store.Key) (Status, error) 
 	ctx, cancel := limit(silently(ctx))
 	defer cancel()
 	st := Status{Family: r.family.Name, Policy: r.policy, Store: r.storeStatus(ctx)}
-	keys, err := r.statusKeys(ctx, keys)
+	if len(keys) == 0 {
+		l, _ := r.list(ctx, (*coexist.Engine).Names) // what could not be named is in the listing
+		st.Incomplete = l.Incomplete
+		keys = keysOf(l)
+	}
+	found, err := r.inParts(ctx, keys)
 	if err != nil {
 		return st, err
 	}
-	overview, err := r.overview(ctx, keys)
-	if err != nil {
-		return st, err
-	}
-	st.Incomplete = overview.Incomplete
 	if p, ran, err := r.engine.Migrated(ctx); err == nil && ran {
 		st.Migration = &p
 	}
-	for _, k := range overview.Keys {
+	for _, k := range found {
 		st.Keys = append(st.Keys, NamedStatus{r.family.KeyName(k.Key), k})
 	}
 	return st, nil
-}
-
-// statusKeys returns the keys that are meant. Without a development store the
-// engine itself finds all of them, and says which stores could not be listed.
-func (r *Ring) statusKeys(ctx context.Context, keys []store.Key) ([]store.Key, error) {
-	if s, _ := r.standing(ctx); s == nil || len(keys) > 0 {
-		return keys, nil
-	}
-	l, err := r.list(ctx, (*coexist.Engine).Names)
-	if errors.Is(err, ErrPartial) {
-		err = nil
-	}
-	for _, k := range l.Keys {
-		keys = append(keys, k.Key)
-	}
-	return keys, err
 }
 
 func (r *Ring) storeStatus(ctx context.Context) StoreStatus {
@@ -250,7 +234,7 @@ func (r *Ring) storeStatus(ctx context.Context) StoreStatus {
 	}
 	st.Err = err
 	if s, _ := r.standing(ctx); s != nil {
-		st.StandIn = s.shared.driver.Kind()
+		st.StandIn = s.shared.kind()
 	}
 	if ch, recorded, err := r.shared.choice.read(ctx); err == nil && recorded {
 		st.Recorded = ch.Kind

@@ -120,7 +120,7 @@ func random(b []byte) error {
 
 func (r *Ring) traits(key store.Key) coexist.Traits {
 	_, k := r.family.Describe(key)
-	return coexist.Traits{LegacyOnly: !r.family.Shared(key), Rotates: k.Rotates, Check: k.CheckValue()}
+	return coexist.Traits{LegacyOnly: !r.family.Shared(key) && !r.memory.holds(), Rotates: k.Rotates, Check: k.CheckValue()}
 }
 
 // noticed passes a notice on to the logger and to the program. That the shared
@@ -152,11 +152,25 @@ func (r *Ring) pass(n Notice) {
 
 // budgeted bounds an operation whose context is not bounded.
 func (r *Ring) budgeted(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, budget := r.told(ctx), r.budget
-	if i, _ := store.InteractionOf(ctx); i != Never && r.mayPrompt() {
-		budget = max(budget, r.asking)
+	ctx = r.told(ctx)
+	return r.bounded(ctx, r.limit(ctx))
+}
+
+// glancing bounds one look of a Watch: its context's own end is that of the Watch.
+func (r *Ring) glancing(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx = r.told(ctx)
+	if r.budget <= 0 {
+		return ctx, func() {}
 	}
-	return r.bounded(ctx, budget)
+	return context.WithTimeout(ctx, r.limit(ctx))
+}
+
+// limit returns how long an operation on one key may take.
+func (r *Ring) limit(ctx context.Context) time.Duration {
+	if i, _ := store.InteractionOf(ctx); i != Never && r.mayPrompt() {
+		return max(r.budget, r.asking)
+	}
+	return r.budget
 }
 
 // mayPrompt reports whether any store of the ring can ask a person.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/kinring/kinring/internal/fifo"
 	"github.com/kinring/kinring/store"
 )
 
@@ -22,32 +21,35 @@ type sharedStore struct {
 	noted  stamps // of the sources, beside this store
 	own    ownLeases
 
-	opening fifo.Queue // of all that opens or closes the store
+	// opening is had by who opens, replaces or closes the store: that may take as long
+	// as a person does, so who waits for it does so no longer than he wants. mu guards
+	// what follows, and the driver, and is never held across a call.
+	opening turn
 	mu      sync.Mutex
 	opened  store.Store
 	closed  bool
+	giveUp  context.CancelFunc // ends the opening that is under way
 }
 
-// open returns the store, opened by this operation if by none before. Opening may
-// take as long as somebody who is asked; others wait for it as long as they like.
-func (s *sharedStore) open(ctx context.Context) (opened store.Store, err error) {
-	if opened, err := s.now(); opened != nil || err != nil {
-		return opened, err
+// turn is a mutex that is waited for with a context. Its zero value is free.
+type turn struct {
+	once sync.Once
+	held chan struct{}
+}
+
+func (t *turn) take(ctx context.Context) error {
+	t.once.Do(func() { t.held = make(chan struct{}, 1) })
+	select {
+	case t.held <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return store.FromContext(ctx)
 	}
-	err = s.opening.Do(ctx, store.Key{}, func(ctx context.Context) error {
-		if opened, err = s.now(); opened != nil || err != nil {
-			return err
-		}
-		opened, err = s.openNew(ctx)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.opened = opened
-		return err
-	})
-	return opened, err
 }
 
-// now returns the store if it is open.
+func (t *turn) give() { <-t.held }
+
+// now returns the store if it is open, and an error if the ring is closed.
 func (s *sharedStore) now() (store.Store, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,7 +59,34 @@ func (s *sharedStore) now() (store.Store, error) {
 	return s.opened, nil
 }
 
-func (s *sharedStore) openNew(ctx context.Context) (store.Store, error) {
+func (s *sharedStore) open(ctx context.Context) (store.Store, error) {
+	if opened, err := s.now(); opened != nil || err != nil {
+		return opened, err
+	}
+	if err := s.opening.take(ctx); err != nil {
+		return nil, store.At(err, "", s.kind(), store.Key{})
+	}
+	defer s.opening.give()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.mu.Lock()
+	s.giveUp = cancel
+	s.mu.Unlock()
+	if opened, err := s.now(); opened != nil || err != nil { // somebody else was faster
+		return opened, err
+	}
+	opened, err := s.find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.opened = opened
+	s.mu.Unlock()
+	return s.now()
+}
+
+// find opens the store that is to be used.
+func (s *sharedStore) find(ctx context.Context) (store.Store, error) {
 	opened, err := s.memory.open(ctx, s)
 	if opened != nil || err != nil {
 		return opened, err
@@ -139,10 +168,7 @@ func (s *sharedStore) List(ctx context.Context, service string) (entries []store
 // which may ask somebody: ErrUnsupported while it is not open, and if it tells of
 // none.
 func (s *sharedStore) Watch(ctx context.Context, changed func(store.Key)) error {
-	opened, err := s.now()
-	if err != nil {
-		return err
-	}
+	opened, _ := s.now()
 	if w, ok := opened.(store.Watcher); ok && opened.Info().Capabilities.Events {
 		return w.Watch(ctx, changed)
 	}
@@ -175,34 +201,46 @@ func (s *sharedStore) driverNow() store.Driver {
 func (s *sharedStore) reset(d store.Driver) error {
 	return s.shut(func() {
 		s.noted.forget()
-		if d != nil {
-			s.driver = d
-		}
 		if s.memory != nil {
 			s.memory.inUse.Store(false)
+		}
+		if d != nil {
+			s.driver = d
+			if s.memory != nil && s.memory.chosen {
+				s.memory = nil
+			}
 		}
 	})
 }
 
-// Close closes the store for good.
-func (s *sharedStore) Close() error { return s.shut(func() { s.closed = true }) }
+// Close closes the store for good. An opening that is under way is given up.
+func (s *sharedStore) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	if s.giveUp != nil {
+		s.giveUp()
+	}
+	s.mu.Unlock()
+	return s.shut(func() {})
+}
 
 // lock closes the opened store; it is opened anew when it is next needed.
 func (s *sharedStore) lock() error { return s.shut(func() {}) }
 
-// shut makes a change and closes the store. It waits for who is opening it.
-func (s *sharedStore) shut(change func()) error {
-	return s.opening.Do(context.Background(), store.Key{}, func(context.Context) error {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		change()
-		opened := s.opened
-		s.opened = nil
-		if opened == nil {
-			return nil
-		}
-		return opened.Close()
-	})
+// shut closes the store if it is open, once an opening that is under way has
+// ended, and lets more be changed in the same step.
+func (s *sharedStore) shut(more func()) error {
+	_ = s.opening.take(context.Background()) // which does not end
+	defer s.opening.give()
+	s.mu.Lock()
+	more()
+	opened := s.opened
+	s.opened = nil
+	s.mu.Unlock()
+	if opened == nil {
+		return nil
+	}
+	return opened.Close()
 }
 
 func (s *sharedStore) isOpen() bool {

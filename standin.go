@@ -64,8 +64,11 @@ func (r *Ring) engineConfig(shared *sharedStore) coexist.Config {
 	}
 }
 
-// standing returns the development store if it stands in, and why it does.
+// standing returns the development store if it stands in, and why it does. It is
+// asked before every operation, and settles first whether secrets are kept in
+// memory: which keys are shared depends on it.
 func (r *Ring) standing(ctx context.Context) (*standIn, error) {
+	r.InMemory(ctx)
 	if r.stand == nil {
 		return nil, nil
 	}

@@ -16,20 +16,9 @@ const (
 	keysOfPart = 4
 )
 
-// overview is the engine's Status, in parts at the same time: most of it is waiting
-// for the answers of stores.
-func (r *Ring) overview(ctx context.Context, keys []store.Key) (coexist.Overview, error) {
-	var out coexist.Overview
-	if len(keys) == 0 {
-		l, _ := r.engine.Names(ctx) // what could not be named is in the listing
-		out.Incomplete = l.Incomplete
-		for _, k := range l.Keys {
-			keys = append(keys, k.Key)
-		}
-	}
-	if len(keys) == 0 {
-		return out, nil
-	}
+// inParts is the engine's Status of keys, in parts at the same time: most of it is
+// waiting for the answers of stores.
+func (r *Ring) inParts(ctx context.Context, keys []store.Key) ([]KeyStatus, error) {
 	divided := slices.Collect(slices.Chunk(keys, max(keysOfPart, (len(keys)+parts-1)/parts)))
 	found := make([]coexist.Overview, len(divided))
 	errs := make([]error, len(divided))
@@ -38,11 +27,12 @@ func (r *Ring) overview(ctx context.Context, keys []store.Key) (coexist.Overview
 		all.Go(func() { found[i], errs[i] = r.engine.Status(ctx, false, part...) })
 	}
 	all.Wait()
+	var out []KeyStatus
 	for i, err := range errs {
 		if err != nil {
-			return coexist.Overview{}, err
+			return nil, err
 		}
-		out.Keys = append(out.Keys, found[i].Keys...)
+		out = append(out, found[i].Keys...)
 	}
 	return out, nil
 }

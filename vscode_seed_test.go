@@ -6,7 +6,11 @@ import (
 	"testing"
 
 	"github.com/kinring/kinring"
+	"github.com/kinring/kinring/backend/keychain"
 	"github.com/kinring/kinring/backend/memory"
+	"github.com/kinring/kinring/internal/mac"
+	"github.com/kinring/kinring/internal/secitem"
+	"github.com/kinring/kinring/internal/secitem/emulator"
 	"github.com/kinring/kinring/store"
 	"github.com/kinring/kinring/store/storetest"
 )
@@ -66,13 +70,17 @@ type ringProgram struct {
 	ring *kinring.Ring
 }
 
-func (m *machine) kinring() seedSubject {
+func (m *machine) kinring() seedSubject { return m.kinringOn(m.driver) }
+
+func (m *machine) kinringOn(shared store.Driver) seedSubject {
 	m.t.Helper()
 	ring, err := kinring.Open(m.t.Context(), kinring.Profile{
 		Name: "seed", Service: seedKey.Service, Policy: kinring.Policy{Preset: "dual-write"},
 		Keys:   kinring.Keys{"auth": {Account: seedKey.Account}},
+		Share:  []string{"auth"},
 		Legacy: []kinring.Legacy{{Layout: "machine", Options: map[string]string{"test": m.t.Name()}}},
-	}, kinring.WithStore(m.driver), kinring.WithStateDir(m.t.TempDir()))
+		Team:   macTeam, Group: "com.example.shared",
+	}, kinring.WithStore(shared), kinring.WithStateDir(m.t.TempDir()))
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -157,8 +165,11 @@ func (p *seedProgram) migrate() {
 	if _, done := read(p.m.legacy, seedFlag); done {
 		return
 	}
-	if value, ok := read(p.m.legacy, seedKey); ok {
-		_ = write(p.sharedStore(), seedKey, value)
+	entries, _ := p.m.legacy.List(context.Background(), seedKey.Service)
+	for _, e := range entries {
+		if value, ok := read(p.m.legacy, e.Key); ok {
+			_ = write(p.sharedStore(), e.Key, value)
+		}
 	}
 	_ = write(p.m.legacy, seedFlag, "1")
 }
@@ -351,4 +362,75 @@ func TestVSCodeDefect8(t *testing.T) {
 		value, _ := read(m.shared, seedKey)
 		return value != "new"
 	})
+}
+
+// TestVSCodeDefect9: any process of the product can ask for any key: what one
+// extension keeps to itself ends up where all of them look.
+func TestVSCodeDefect9(t *testing.T) {
+	both(t, func(t *testing.T, m *machine, start func() seedSubject) bool {
+		private := store.Key{Service: seedKey.Service, Account: `{"extensionId":"a.b","key":"its own"}`}
+		m.older("login")
+		did(t, write(m.legacy, private, "nobody else's"))
+		start().get()
+		if _, there := read(m.shared, seedKey); !there {
+			t.Fatal("nothing is shared: the test shows nothing")
+		}
+		_, there := read(m.shared, private)
+		return there
+	})
+}
+
+// addon is the seed's native part in a program that holds no access group: then it
+// names neither group nor keychain.
+type addon struct {
+	store.Store
+	process *emulator.Process
+}
+
+func (a addon) query(key store.Key) secitem.Query {
+	return secitem.Query{Keychain: secitem.Unsaid, Service: key.Service, Account: key.Account}
+}
+
+func (a addon) Get(_ context.Context, key store.Key) (store.Item, error) {
+	q := a.query(key)
+	q.ReturnData = true
+	items, err := a.process.CopyMatching(q.Dict())
+	if err != nil {
+		return store.Item{}, err
+	}
+	return store.Item{Value: store.NewValue(items[0].Data)}, nil
+}
+
+func (a addon) Put(_ context.Context, key store.Key, item store.Item, _ store.Condition) (store.Revision, error) {
+	q := a.query(key)
+	q.Value = item.Value.Bytes()
+	return "", a.process.Add(q.Dict())
+}
+
+// TestVSCodeDefect10: each read goes to the keychain, and asks the user: whoever
+// builds the product anew is another program to the keychain.
+func TestVSCodeDefect10(t *testing.T) {
+	for name, start := range map[string]func(m *machine, p *emulator.Process) seedSubject{
+		"seed rules": func(m *machine, p *emulator.Process) seedSubject {
+			return &seedProgram{m: m, imported: true, loaded: addon{process: p}}
+		},
+		"kinring": func(m *machine, p *emulator.Process) seedSubject {
+			return m.kinringOn(keychain.Driver(keychain.Options{Program: mac.New(p), LockDir: m.t.TempDir()}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, desk := newMachine(t), emulator.New()
+			desk.SetAnswer(emulator.Script(emulator.Allow))
+			build := func(number string) seedSubject {
+				return start(m, desk.Run(emulator.Program{Name: "product", Build: number, Attended: true}))
+			}
+			_ = build("1").set("login") // that it is in the database alone may be told
+			if got := build("2").get(); got != "login" {
+				t.Errorf("got %q", got)
+			}
+			if asked := len(desk.Prompts()); (asked > 0) != (name == "seed rules") {
+				t.Errorf("a person is asked %d times", asked)
+			}
+		})
+	}
 }

@@ -113,7 +113,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 // glance reads how a key stands in the shared store, and nothing else.
 func (r *Ring) glance(ctx context.Context, key store.Key) Event {
-	ctx, cancel := r.budgeted(ctx)
+	ctx, cancel := r.glancing(ctx)
 	defer cancel()
 	shared := r.shared
 	if s, _ := r.standing(ctx); s != nil {

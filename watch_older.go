@@ -41,7 +41,7 @@ func (w *olderWatch) glance(ctx context.Context, last Event) Event {
 	first := w.noted == nil
 	moved := w.moved(ctx)
 	now := Event{Err: ErrAbsentByDesign}
-	if w.ring.family.Shared(w.key) {
+	if !w.ring.traits(w.key).LegacyOnly {
 		now = w.ring.glance(ctx, w.key)
 	}
 	if errors.Is(now.Err, ErrAbsentByDesign) {
@@ -59,7 +59,7 @@ func (w *olderWatch) glance(ctx context.Context, last Event) Event {
 // moved returns the sources whose stamps are other ones than those that are
 // noted, and notes them. One that cannot tell now is asked again.
 func (w *olderWatch) moved(ctx context.Context) (moved []string) {
-	ctx, cancel := w.ring.budgeted(silently(ctx))
+	ctx, cancel := w.ring.glancing(silently(ctx))
 	defer cancel()
 	if w.noted == nil {
 		w.noted = map[string]string{}
@@ -78,7 +78,7 @@ func (w *olderWatch) moved(ctx context.Context) (moved []string) {
 
 // present reports whether a legacy source holds the key, without reading it.
 func (w *olderWatch) present(ctx context.Context) (bool, error) {
-	ctx, cancel := w.ring.budgeted(silently(ctx))
+	ctx, cancel := w.ring.glancing(silently(ctx))
 	defer cancel()
 	var errs []error
 	for _, s := range w.ring.sources {

@@ -42,7 +42,7 @@ func (e *Engine) bulkOn(ctx context.Context) (complete bool, err error) {
 	}
 	m := &migration{Engine: e, tell: e.BulkTell, lazy: true}
 	if k.After != nil {
-		m.Progress, m.after = k.progress(), store.Key{Service: k.After.Service, Account: k.After.Account}
+		m.Progress, m.after, m.names = k.progress(), store.Key{Service: k.After.Service, Account: k.After.Account}, k.Names
 	}
 	before := m.after
 	err = store.At(m.run(ctx), "migrate", "", store.Key{})

@@ -113,10 +113,7 @@ func (e *Engine) fallBack(ctx context.Context, key store.Key, cause error) (Read
 // build would read, which it copies into the shared store unless that has
 // something by now.
 func (e *Engine) firstRead(ctx context.Context, key store.Key) (Reading, error) {
-	found, seen, err := e.first(ctx, key)
-	if errors.Is(err, store.ErrNotFound) {
-		err = e.stillAbsent(ctx, key, err)
-	}
+	found, seen, err := e.firstSure(ctx, key)
 	if err != nil {
 		return Reading{}, err
 	}
@@ -134,6 +131,15 @@ func (e *Engine) firstRead(ctx context.Context, key store.Key) (Reading, error) 
 		e.notify(NoticeBackfillFailed, key, found.source.Name, err)
 	}
 	return r, nil
+}
+
+// firstSure is first for a key of which the shared store held nothing a moment ago.
+func (e *Engine) firstSure(ctx context.Context, key store.Key) (found sighting, seen []sighting, err error) {
+	found, seen, err = e.first(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		err = e.stillAbsent(ctx, key, err)
+	}
+	return found, seen, err
 }
 
 // stillAbsent looks at the shared store again after legacy held nothing: between

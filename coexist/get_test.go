@@ -270,6 +270,20 @@ func TestLegacyOnlyKeysNeverTouchTheSharedStore(t *testing.T) {
 	}
 }
 
+// TestI1KeyWithoutAPlace: a key that is not shared and that no source serves is
+// refused: it would end up in the shared store, where no Get looks for it.
+func TestI1KeyWithoutAPlace(t *testing.T) {
+	w := newWorld(t, coexist.PresetDualWrite, 0)
+	w.config.Traits = func(store.Key) coexist.Traits { return coexist.Traits{LegacyOnly: true} }
+	w.config.Leases = &freeLeases{}
+	_, err := w.process().Set(t.Context(), key, store.NewValue([]byte("new")))
+	if !errors.Is(err, store.ErrUnsupported) {
+		t.Errorf("set: %v", err)
+	}
+	w.expect("shared", w.holds(w.inner), "-")
+	w.expect("get", w.get(), "[not-found]")
+}
+
 func TestInactiveSourcesAreNotRead(t *testing.T) {
 	w := newWorld(t, coexist.PresetSharedOnly, 2)
 	w.olderSet(0, "unused")

@@ -2,8 +2,11 @@ package coexist
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -46,8 +49,10 @@ type migration struct {
 	dryRun bool
 	tell   func(Progress)
 	// after is the last key that was dealt with, by this run or by one before that
-	// it goes on from.
+	// it goes on from; then names are the digest of what that one dealt with.
 	after store.Key
+	names string
+	keys  []store.Key // all there are
 	// lazy: nobody asked for it. That there is nothing to migrate is not kept, so
 	// that what comes later is.
 	lazy bool
@@ -57,13 +62,16 @@ func (m *migration) run(ctx context.Context) error {
 	if m.tell == nil {
 		m.tell = func(Progress) {}
 	}
-	keys, err := m.snapshot(ctx)
-	if err != nil {
+	var err error
+	if m.keys, err = m.snapshot(ctx); err != nil {
 		return err
 	}
+	if m.dealtWith() != m.names { // older builds signed in or out since
+		m.Progress, m.after = Progress{}, store.Key{}
+	}
 	defer m.batch()()
-	m.Total = len(keys)
-	for _, key := range keys {
+	m.Total = len(m.keys)
+	for _, key := range m.keys {
 		if key.Compare(m.after) <= 0 {
 			continue
 		}
@@ -79,6 +87,21 @@ func (m *migration) run(ctx context.Context) error {
 	m.Complete = m.Verified >= m.Total && len(m.Failed) == 0
 	m.after = store.Key{}
 	return m.finish(ctx)
+}
+
+// dealtWith returns a digest of the keys up to the last that was dealt with; empty
+// if none was.
+func (m *migration) dealtWith() string {
+	if m.after == (store.Key{}) {
+		return ""
+	}
+	sum := sha256.New()
+	for _, key := range m.keys {
+		if key.Compare(m.after) <= 0 {
+			fmt.Fprintf(sum, "%q %q\n", key.Service, key.Account)
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // snapshot returns the shared keys that legacy sources in use hold. A source
@@ -155,6 +178,8 @@ type kept struct {
 	Complete bool         `json:"complete"`
 	// After is the last key that was dealt with, if the run was broken off.
 	After *keptKey `json:"after,omitempty"`
+	// Names is the digest of the names of the keys up to that one.
+	Names string `json:"names,omitempty"`
 }
 
 type keptKey struct {
@@ -201,7 +226,7 @@ func (m *migration) keep(ctx context.Context) error {
 		k.Failed = append(k.Failed, keptFailed{f.Key.Service, f.Key.Account, name})
 	}
 	if m.after != (store.Key{}) {
-		k.After = &keptKey{m.after.Service, m.after.Account}
+		k.After, k.Names = &keptKey{m.after.Service, m.after.Account}, m.dealtWith()
 	}
 	text, err := json.Marshal(k)
 	if err != nil {

@@ -25,14 +25,20 @@ func (e *Engine) Prune(ctx context.Context, dryRun bool, keys ...store.Key) ([]P
 	var out []Pruned
 	var failed parts
 	for _, key := range keys {
+		before := len(out)
 		err := e.do(ctx, "prune", key, func(ctx context.Context) error {
+			if err := e.sharing(key); err != nil {
+				return err
+			}
 			return e.inTurn(ctx, key, func() error {
 				done, err := e.prune(ctx, key, dryRun)
 				out = append(out, done...)
 				return err
 			})
 		})
-		failed.note(key.Redacted(), err)
+		if err != nil || len(out) > before { // else there was nothing to be done
+			failed.note(key.Redacted(), err)
+		}
 	}
 	err := failed.err()
 	var partial *store.Error

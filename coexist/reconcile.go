@@ -3,6 +3,7 @@ package coexist
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/kinring/kinring/store"
 )
@@ -30,8 +31,11 @@ func (e *Engine) Reconcile(ctx context.Context, side Side, keys ...store.Key) ([
 	var out []Reconciled
 	var failed parts
 	for _, key := range keys {
-		r := Reconciled{Key: key}
+		r := Reconciled{Key: key, Before: UnknownVerdict, After: UnknownVerdict}
 		err := e.do(ctx, "reconcile", key, func(ctx context.Context) error {
+			if err := e.sharing(key); err != nil {
+				return err
+			}
 			r.Before = e.status(ctx, true, key).Verdict
 			err := e.inTurn(ctx, key, func() error {
 				return again(ctx, func() error { return e.reconcile(ctx, side, key, r.Before) })
@@ -49,6 +53,16 @@ func (e *Engine) Reconcile(ctx context.Context, side Side, keys ...store.Key) ([
 		partial.Op, partial.Remedy = "reconcile", "see status"
 	}
 	return out, err
+}
+
+// sharing refuses a key that the profile does not share: there are no two sides of
+// it that could be brought together.
+func (e *Engine) sharing(key store.Key) error {
+	if !e.Traits(key).LegacyOnly {
+		return nil
+	}
+	return &store.Error{Class: store.ErrUnsupported, Detail: "the profile does not share this key, so there is nothing to bring in step",
+		Remedy: "add the key to the profile's share list"}
 }
 
 func (e *Engine) reconcile(ctx context.Context, side Side, key store.Key, verdict Verdict) error {
@@ -82,13 +96,21 @@ func (e *Engine) reconcile(ctx context.Context, side Side, key store.Key, verdic
 }
 
 // reconcileAbsent copies a legacy value; there is nothing else that could stand.
+// By policy that is what a Get does, if it copies at all.
 func (e *Engine) reconcileAbsent(ctx context.Context, side Side, key store.Key) error {
-	if side == TakeShared {
+	switch {
+	case side == TakeShared:
 		// Not a conflict: looking again would find the same nothing.
 		return &store.Error{Class: store.ErrNotFound, Detail: "the shared store holds nothing that could be taken",
 			Remedy: "delete the key if that is meant"}
+	case side == ByPolicy && e.Policy.Backfill == BackfillOff:
+		return nil
 	}
-	_, err := e.firstRead(ctx, key)
+	found, seen, err := e.firstSure(ctx, key)
+	if err != nil {
+		return err
+	}
+	_, err = e.backfill(ctx, key, found, seen)
 	return err
 }
 
@@ -116,10 +138,14 @@ func (e *Engine) reconcileMarker(ctx context.Context, p *printer, side Side, key
 }
 
 // takeLegacy puts what the older build would read over the shared item: a marker
-// if that is nothing.
+// if that is nothing because an older build signed out. Where none ever held the
+// value, or kinring itself removed its copy, the shared one is the only one.
 func (e *Engine) takeLegacy(ctx context.Context, p *printer, key store.Key, item store.Item) error {
 	found, seen, err := e.first(ctx, key)
 	switch {
+	case errors.Is(err, store.ErrNotFound) && !isMarker(item) && !p.signedOut(key, item, seen):
+		return &store.Error{Class: store.ErrNotFound, Detail: "no older build holds a value that could be taken, or signed out of one",
+			Remedy: "delete the key if that is meant"}
 	case errors.Is(err, store.ErrNotFound):
 		_, err := e.writeMarker(ctx, key, item.Record.Generation+1, p,
 			e.atDeletion(p, key, seen, item.Record), store.Match(item.Revision))
@@ -129,6 +155,14 @@ func (e *Engine) takeLegacy(ctx context.Context, p *printer, key store.Key, item
 	}
 	_, err = e.takeOver(ctx, p, key, item, found)
 	return err
+}
+
+// signedOut reports whether one of the sources held what both agreed on and does
+// not any more.
+func (p *printer) signedOut(key store.Key, item store.Item, seen []sighting) bool {
+	return slices.ContainsFunc(seen, func(s sighting) bool {
+		return !s.inactive && p.judge(key, item, s, p.recall(item.Record, s.source.Name)) == olderOut
+	})
 }
 
 // reconcileByPolicy follows an older build where the policy does, and records

@@ -15,6 +15,9 @@ import (
 func (e *Engine) Rollback(ctx context.Context, key store.Key, force bool) ([]string, error) {
 	var wrote []string
 	err := e.do(ctx, "rollback", key, func(ctx context.Context) error {
+		if err := e.sharing(key); err != nil {
+			return err
+		}
 		return e.inTurn(ctx, key, func() error {
 			return again(ctx, func() (err error) {
 				wrote, err = e.rollback(ctx, key, force)
@@ -126,5 +129,6 @@ func (e *Engine) firstActive(ctx context.Context, key store.Key) (sighting, erro
 		}
 	}
 	return sighting{}, &store.Error{Class: store.ErrUnavailable, Reason: store.ErrAbsentByDesign,
-		Detail: "the older build uses no store that this profile names"}
+		Detail: "the older build uses no store that this profile names",
+		Remedy: "let the older build use one of them, or share the key in the profile"}
 }

@@ -34,9 +34,9 @@ func (e *Engine) Set(ctx context.Context, key store.Key, value store.Value) (Wri
 // the kind that the profile names, and a key that has no place to be written.
 func (e *Engine) acceptable(key store.Key, value store.Value) error {
 	unshared := e.Traits(key).LegacyOnly
-	if unshared && e.Policy.Writes != DualWrite {
+	if unshared && (e.Policy.Writes != DualWrite || len(e.sources(key)) == 0) {
 		return &store.Error{Class: store.ErrUnsupported,
-			Detail: "the profile does not share this key, and this build does not write to legacy sources",
+			Detail: "the profile does not share this key, and this build has no legacy source to write it to",
 			Remedy: "add the key to the profile's share list"}
 	}
 	if err := store.CheckItem(store.Item{Value: value}, e.Shared.Info().Capabilities); !unshared && err != nil {

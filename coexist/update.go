@@ -67,7 +67,14 @@ func (e *Engine) Update(ctx context.Context, key store.Key, change Change) (Read
 			return err
 		}
 		u := &update{Engine: e, key: key, lease: lease}
+		ended := false
+		defer func() {
+			if !ended { // the function panicked, and the program may go on
+				_ = lease.Leave()
+			}
+		}()
 		r, err = u.run(ctx, change)
+		ended = true
 		return u.end(err)
 	})
 	return r, err
@@ -136,28 +143,29 @@ func (u *update) refresh(ctx context.Context) (Current, error) {
 	}
 	u.seen = nil
 	u.item, err = u.Shared.Get(ctx, u.key)
-	switch {
-	case err == nil && isMarker(u.item):
-		return u.deleted(ctx)
-	case err == nil:
-		return u.held(ctx)
-	case errors.Is(err, store.ErrNotFound):
+	if errors.Is(err, store.ErrNotFound) {
 		u.item = store.Item{}
 		return u.absent(ctx)
 	}
-	return Current{}, err
+	if err == nil {
+		err = writable(u.item) // or the function would make what cannot be stored
+	}
+	switch {
+	case err != nil:
+		return Current{}, err
+	case isMarker(u.item):
+		return u.deleted(ctx)
+	}
+	return u.held(ctx)
 }
 
 // absent begins with what the older build has, once it is in the shared store.
 func (u *update) absent(ctx context.Context) (Current, error) {
-	found, seen, err := u.first(ctx, u.key)
+	found, seen, err := u.firstSure(ctx, u.key)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		u.seen = seen
-		if err = u.stillAbsent(ctx, u.key, err); errors.Is(err, store.ErrNotFound) {
-			err = nil
-		}
-		return Current{}, err
+		return Current{}, nil
 	case err != nil:
 		return Current{}, err
 	}
@@ -188,9 +196,6 @@ func (u *update) deleted(ctx context.Context) (Current, error) {
 }
 
 func (u *update) held(ctx context.Context) (Current, error) {
-	if err := writable(u.item); err != nil {
-		return Current{}, err
-	}
 	if u.Policy.FastForward == OnRejection || u.Policy.FastForward == Auto {
 		if err := u.followOlder(ctx); err != nil {
 			return Current{}, err
@@ -309,6 +314,9 @@ func (u *update) saveAgain(ctx context.Context, value store.Value) (Reading, err
 		return again(ctx, func() (err error) {
 			u.item, err = u.Shared.Get(ctx, u.key)
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			if err := writable(u.item); err != nil {
 				return err
 			}
 			if err == nil && !isMarker(u.item) && u.item.Value.Equal(value) && !u.Shared.Info().Capabilities.Fenced {

@@ -154,9 +154,9 @@ func heavier(a, b Verdict) Verdict {
 // nothing to do.
 var remedies = map[Verdict]string{
 	NewWrote:         "older builds still use the value before; this is what shared-only writes mean",
-	OlderWrote:       "an older build signed in anew; read the key to take its value over where the policy allows it, or set it",
+	OlderWrote:       "an older build wrote since: reconcile the key, taking the value that is to stand",
 	Converged:        "nothing is lost: both hold the same value",
-	Diverged:         "both builds wrote: set the key to the value that is to stand",
+	Diverged:         "both builds wrote: reconcile the key, taking the value that is to stand",
 	OlderSignedOut:   "delete the key if the sign-out was meant for all programs",
 	DeleteUnfinished: "delete the key again to finish",
 	UnknownVerdict:   "make the stores readable that are not, then ask again",

@@ -12,10 +12,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 
 	"github.com/kinring/kinring/internal/durable"
 	"github.com/kinring/kinring/internal/filelock"
+	"github.com/kinring/kinring/internal/source"
 	"github.com/kinring/kinring/store"
 )
 
@@ -41,11 +41,11 @@ func (layout) Open(c store.SourceConfig) (store.Store, error) {
 
 // folder is a legacy source.
 type folder struct {
-	name, dir string
-	closed    atomic.Bool
+	source.Door
+	dir string
 }
 
-func newFolder(name, dir string) *folder { return &folder{name: name, dir: dir} }
+func newFolder(name, dir string) *folder { return &folder{source.Door{Name: name}, dir} }
 
 // file is the content of one file. Nobody but this package reads it.
 type file struct {
@@ -70,31 +70,6 @@ func (f *folder) path(key store.Key) string {
 	return filepath.Join(f.dir, hex.EncodeToString(sum[:])+fileTail)
 }
 
-func (f *folder) enter(ctx context.Context, key store.Key) error {
-	if err := store.CheckKey(key); err != nil {
-		return err
-	}
-	return f.usable(ctx)
-}
-
-func (f *folder) usable(ctx context.Context) error {
-	if f.closed.Load() {
-		return &store.Error{Class: store.ErrUnavailable, Detail: "the source is closed", Remedy: "open it again"}
-	}
-	return store.FromContext(ctx)
-}
-
-// at names operation, source and key in an error, whatever file it was about.
-func (f *folder) at(err error, op string, key store.Key) error {
-	e, ok := err.(*store.Error)
-	if !ok {
-		return err
-	}
-	c := *e
-	c.Op, c.Store = op, f.name
-	return store.At(&c, op, f.name, key)
-}
-
 func (f *folder) read(ctx context.Context, path string) (file, error) {
 	text, _, err := durable.ReadFile(ctx, path, durable.Limits{MaxSize: maxFile})
 	if err != nil {
@@ -109,13 +84,13 @@ func (f *folder) read(ctx context.Context, path string) (file, error) {
 
 // Get returns the item that the key names.
 func (f *folder) Get(ctx context.Context, key store.Key) (store.Item, error) {
-	err := f.enter(ctx, key)
+	err := f.Enter(ctx, key)
 	var content file
 	if err == nil {
 		content, err = f.read(ctx, f.path(key))
 	}
 	if err != nil {
-		return store.Item{}, f.at(err, "get", key)
+		return store.Item{}, f.At(err, "get", key)
 	}
 	return store.Item{Value: store.NewValue(content.Value), Revision: store.Revision(content.Revision)}, nil
 }
@@ -131,15 +106,15 @@ func (f *folder) Put(ctx context.Context, key store.Key, item store.Item, cond s
 		return durable.WriteFile(ctx, path, text, 0o600)
 	})
 	if err != nil {
-		return "", f.at(err, "put", key)
+		return "", f.At(err, "put", key)
 	}
 	return store.Revision(content.Revision), nil
 }
 
 // Delete removes the item if the condition holds.
 func (f *folder) Delete(ctx context.Context, key store.Key, cond store.Condition) error {
-	if cond.IsAbsent() {
-		return f.at(&store.Error{Class: store.ErrInvalid, Detail: "a delete cannot require absence", Remedy: "use any or match"}, "delete", key)
+	if err := source.CheckDelete(cond); err != nil {
+		return f.At(err, "delete", key)
 	}
 	err := f.change(ctx, key, store.Item{}, cond, func(path string, present bool) error {
 		if !present {
@@ -147,15 +122,15 @@ func (f *folder) Delete(ctx context.Context, key store.Key, cond store.Condition
 		}
 		return durable.Remove(ctx, path)
 	})
-	return f.at(err, "delete", key)
+	return f.At(err, "delete", key)
 }
 
 // change makes a change under the folder's lock if the condition holds.
 func (f *folder) change(ctx context.Context, key store.Key, item store.Item, cond store.Condition, do func(path string, present bool) error) error {
-	if err := f.enter(ctx, key); err != nil {
+	if err := f.Enter(ctx, key); err != nil {
 		return err
 	}
-	if err := f.takes(item); err != nil {
+	if err := source.CheckItem(item, layout{}.Capabilities()); err != nil {
 		return err
 	}
 	if err := durable.MkdirAll(f.dir); err != nil {
@@ -172,26 +147,19 @@ func (f *folder) change(ctx context.Context, key store.Key, item store.Item, con
 	case present && err != nil:
 		return err
 	case !cond.Holds(present, store.Revision(old.Revision)):
-		return &store.Error{Class: store.ErrConflict, Detail: fmt.Sprintf("the condition %s does not hold", cond), Remedy: "read the key again"}
+		return source.Conflict(cond)
 	}
 	return do(f.path(key), present)
-}
-
-func (f *folder) takes(item store.Item) error {
-	if item.Record.Present() {
-		return &store.Error{Class: store.ErrUnsupported, Detail: "the source keeps no records", Remedy: "write the value without one"}
-	}
-	return store.CheckItem(item, layout{}.Capabilities())
 }
 
 // List names the items of a service, or all.
 func (f *folder) List(ctx context.Context, service string) ([]store.Entry, error) {
 	entries, err := f.list(ctx, service)
-	return entries, f.at(err, "list", store.Key{})
+	return entries, f.At(err, "list", store.Key{})
 }
 
 func (f *folder) list(ctx context.Context, service string) ([]store.Entry, error) {
-	if err := f.usable(ctx); err != nil {
+	if err := f.Usable(ctx); err != nil {
 		return nil, err
 	}
 	names, err := os.ReadDir(f.dir)
@@ -217,10 +185,4 @@ func (f *folder) list(ctx context.Context, service string) ([]store.Entry, error
 		}
 	}
 	return all, nil
-}
-
-// Close makes every later call fail.
-func (f *folder) Close() error {
-	f.closed.Store(true)
-	return nil
 }

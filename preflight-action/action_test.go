@@ -90,7 +90,7 @@ func TestLaunchStartsEveryProgramAndNoLibrary(t *testing.T) {
 	for _, name := range []string{"one", "t w o", "lib"} {
 		program(t, filepath.Join(dir, "Demo.app", name), "exit 0")
 	}
-	out, code := script(t, "launch", report("Demo.app/one", "Demo.app/t w o"), "PREFLIGHT_PATH="+filepath.Join(dir, "Demo.app")+"\nx.zip\n")
+	out, code := script(t, "launch", report("Demo.app/one", "Demo.app/t w o"), "PREFLIGHT_PATH="+filepath.Join(dir, "Demo.app")+"/.\nx.zip\n")
 	if code != 0 || !strings.Contains(out, "2 started, 0 killed") || strings.Contains(out, "Demo.app/lib") || !strings.Contains(out, "x.zip is packed") {
 		t.Errorf("exit code %d; output:\n%s", code, out)
 	}

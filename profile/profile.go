@@ -297,6 +297,9 @@ func (p Profile) checkKey(alias string, k Key) error {
 		}
 	}
 	for _, name := range pattern.names {
+		if _, isVar := p.Vars[name]; isVar {
+			return invalid(where, "{"+name+"} is a variable too", "give one of them another name, or two keys become one")
+		}
 		if !slices.Contains(placeholders(k.Account), name) {
 			return invalid(where+".account", "it does not use {"+name+"} of the alias", "use it, or two keys become one")
 		}

@@ -170,6 +170,7 @@ func TestParse(t *testing.T) {
 		{"twice", head + "[[key]]\nalias = \"a\"\naccount = \"b\"\n[[key]]\nalias = \"a\"\naccount = \"c\"\n", "two keys have this alias"},
 		{"no account", head + "[[key]]\nalias = \"a\"\n", "it is empty"},
 		{"unknown variable", head + "[[key]]\nalias = \"a\"\naccount = \"{home}\"\n", "{home} is neither"},
+		{"a placeholder that is a variable", head + "[vars.n]\nenv = \"N\"\n[[key]]\nalias = \"a/{n}\"\naccount = \"b{n}\"\n", "{n} is a variable too"},
 		{"lost placeholder", head + "[[key]]\nalias = \"a/{n}\"\naccount = \"b\"\n", "does not use {n}"},
 		{"bad value", head + "[[key]]\nalias = \"a\"\naccount = \"b\"\nvalue = \"xml\"\n", "\"xml\" is unknown"},
 		{"bad share", head + "share = [\"a\"]\n", "no alias"},

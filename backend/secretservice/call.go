@@ -3,6 +3,7 @@ package secretservice
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -93,10 +94,11 @@ const (
 	serviceUnknown = "org.freedesktop.DBus.Error.ServiceUnknown"
 	nameHasNoOwner = "org.freedesktop.DBus.Error.NameHasNoOwner"
 	noReply        = "org.freedesktop.DBus.Error.NoReply"
+	timeout        = "org.freedesktop.DBus.Error.Timeout"
+	timedOut       = "org.freedesktop.DBus.Error.TimedOut"
 	disconnected   = "org.freedesktop.DBus.Error.Disconnected"
 	accessDenied   = "org.freedesktop.DBus.Error.AccessDenied"
 	notSupported   = "org.freedesktop.DBus.Error.NotSupported"
-	limitsExceeded = "org.freedesktop.DBus.Error.LimitsExceeded"
 )
 
 // failure gives an error of a call its class. An error that the provider itself
@@ -117,9 +119,7 @@ func failure(ctx context.Context, e effect, err error) error {
 		out.Class, out.Detail, out.Remedy = store.ErrDenied, "the bus or the keyring refuses this program", "let the program talk to "+serviceName
 	case notSupported:
 		out.Class, out.Detail, out.Remedy = store.ErrUnsupported, "the keyring cannot do this", "use another keyring"
-	case limitsExceeded:
-		out.Class, out.Detail, out.Remedy = store.ErrTooLarge, "the keyring takes no more", "make room in the keyring"
-	case "", noReply, disconnected:
+	case "", noReply, timeout, timedOut, disconnected:
 		return unanswered(ctx, e, err)
 	default:
 		out.Class, out.Reason, out.Detail, out.Remedy = store.ErrUnavailable, store.ErrOutOfReach, "the keyring failed", "see the keyring's own log"
@@ -140,6 +140,9 @@ func gone(err error) error {
 		Remedy: "start a keyring, such as gnome-keyring, KWallet or KeePassXC with its Secret Service enabled"}
 }
 
+// errBroken says that the connection to the bus broke.
+var errBroken = errors.New("the connection broke")
+
 // unanswered classifies a call that was sent and got no answer.
 func unanswered(ctx context.Context, e effect, err error) error {
 	if e == writes {
@@ -152,8 +155,12 @@ func unanswered(ctx context.Context, e effect, err error) error {
 	if ended != nil || errors.Is(err, context.DeadlineExceeded) {
 		return &store.Error{Class: store.ErrTimedOut, Err: err, Detail: "the keyring does not answer", Remedy: "give it more time, or restart it"}
 	}
-	return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService, Native: native(err), Err: err,
+	out := &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService, Native: native(err), Err: err,
 		Detail: "the keyring went away", Remedy: "try again"}
+	if out.Native == "" { // what a program on the bus sends has a name
+		out.Err = fmt.Errorf("%w: %w", errBroken, err)
+	}
+	return out
 }
 
 func unknown(err error) error {

@@ -79,3 +79,22 @@ func TestAnotherDefaultCollection(t *testing.T) {
 	_, err = s.Put(t.Context(), key("never written"), item("new"), store.Any())
 	wantClass(t, "put without a default", err, store.ErrNoService)
 }
+
+// TestCollectionGone (I4): a collection that goes away while it is looked at, as
+// KeePassXC's do when somebody closes a database, is no absence of what was in it.
+func TestCollectionGone(t *testing.T) {
+	d := newDesk(t)
+	s := d.open(t)
+	gone := Collection{Path: string(keyringtest.ServicePath) + "/collection/gone"}
+	err := s.conn.with(t.Context(), func(p *peer) error {
+		gone.owner = p.name
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.conn.Locked(t.Context(), gone)
+	wantClass(t, "whether it is locked", err, store.ErrUnavailable)
+	_, err = s.conn.Create(t.Context(), gone, newItem(sentinel))
+	wantClass(t, "making an item in it", err, store.ErrUnavailable)
+}

@@ -118,6 +118,9 @@ func (c *Conn) lost(l *link, p *peer, err error) bool {
 	case isGone(err) && p != nil:
 		l.forget(p)
 		return true
+	case errors.Is(err, errBroken):
+		c.hub.retire(l) // which for a moment may not know it yet
+		return true
 	}
 	return err != nil && !l.bus.Connected()
 }
@@ -185,13 +188,22 @@ func (p *peer) isLocked(ctx context.Context, collection dbus.ObjectPath) (bool, 
 	var locked dbus.Variant
 	err := p.at(collection).call(ctx, reads, propertiesIface+"Get", []any{"org.freedesktop.Secret.Collection", "Locked"}, &locked)
 	if err != nil {
-		return false, err
+		return false, standing(err)
 	}
 	is, ok := locked.Value().(bool)
 	if !ok {
 		return false, corrupt("the keyring does not say whether the collection is locked")
 	}
 	return is, nil
+}
+
+// standing tells a collection that is gone from an item that is: it says nothing of
+// what was in it.
+func standing(err error) error {
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService, Native: native(err), Detail: "the collection went away", Remedy: "try again"}
 }
 
 // collections returns all collections of the provider.

@@ -209,7 +209,7 @@ func (c *Conn) create(ctx context.Context, p *peer, collection dbus.ObjectPath, 
 		})
 	})
 	if err != nil || !exists(prompt) {
-		return path, err
+		return path, standing(err)
 	}
 	result, err := c.prompt(creating(ctx, p, item), p, prompt, writes)
 	if err != nil {

@@ -234,3 +234,26 @@ func TestProvider(t *testing.T) {
 		t.Errorf("%q, %v", name, err)
 	}
 }
+
+// TestClosedWhileConnecting: a connection that comes when its last user has gone is
+// not left open.
+func TestClosedWhileConnecting(t *testing.T) {
+	k := keyringtest.NewGNOME(t)
+	h := acquireHub(k.Bus.Address)
+	if err := h.turn.take(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	entered := make(chan *link)
+	go func() {
+		l, err := h.enter(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		entered <- l
+	}()
+	h.release()
+	h.turn.give()
+	l := <-entered
+	h.leave(l)
+	<-l.bus.Context().Done()
+}

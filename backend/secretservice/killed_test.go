@@ -90,6 +90,7 @@ func (f *inFlight) run(victim *servant, created *keyringtest.Observer) bool {
 			f.t.Fatal("the victim ended by itself")
 		}
 		told <- acknowledged
+		<-sent // so that what is overheard is the next round's
 	}
 	thaw := func() {}
 	if f.stops {

@@ -50,6 +50,24 @@ func TestKWalletLocked(t *testing.T) {
 	}
 }
 
+// TestKWalletHidden (I4): a wallet that is closed may hide items: a list beside it
+// is not the whole one, and what is not found is not absent.
+func TestKWalletHidden(t *testing.T) {
+	k, s := newWallet(t)
+	mustPut(t, s, "value", sentinel)
+	k.NewClosed(t, "second")
+	wantValue(t, s, "value", sentinel)
+	entries, err := s.List(t.Context(), "")
+	wantClass(t, "list", err, store.ErrLocked)
+	if len(entries) != 1 || entries[0].Key != key("value") {
+		t.Errorf("listed %v", entries)
+	}
+	_, err = s.Get(t.Context(), key("never written"))
+	wantClass(t, "get what is not found", err, store.ErrLocked)
+	_, err = s.Put(t.Context(), key("never written"), item("new"), store.Absent())
+	wantClass(t, "put under the condition that it is absent", err, store.ErrLocked)
+}
+
 // TestKWalletKilled: KWallet that is killed before it has saved shows an empty
 // value. That is damage and no value, until it is written again.
 func TestKWalletKilled(t *testing.T) {

@@ -16,9 +16,11 @@ type hub struct {
 	address string
 	turn    turn // who connects
 
+	users int // guarded by hubs
+
 	mu      sync.Mutex
-	users   int
 	current *link // nil until it is needed, and after it was retired
+	ended   bool  // whether the last user has gone
 }
 
 // hubs are those in use, by address.
@@ -48,13 +50,15 @@ func (h *hub) release() {
 		delete(hubs.by, h.address)
 	}
 	hubs.mu.Unlock()
-	if last {
-		h.mu.Lock()
-		l := h.current
-		h.mu.Unlock()
-		if l != nil {
-			h.retire(l)
-		}
+	if !last {
+		return
+	}
+	h.mu.Lock()
+	h.ended = true
+	l := h.current
+	h.mu.Unlock()
+	if l != nil {
+		h.retire(l)
 	}
 }
 
@@ -101,7 +105,11 @@ func (h *hub) enter(ctx context.Context) (*link, error) {
 	l.calls = 1
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.current = l
+	if h.ended {
+		l.retired = true
+	} else {
+		h.current = l
+	}
 	return l, nil
 }
 

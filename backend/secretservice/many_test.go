@@ -9,9 +9,11 @@ import (
 	"github.com/kinring/kinring/store"
 )
 
-// TestManyItems (I1): a keyring with 1,000 items names and returns each of them;
-// KINRING_LONG=1 does it with 10,000. The keyring's own cost of a write grows
-// with what is in it.
+// TestManyItems (I1): a keyring with 1,000 items names and returns each of them.
+// The keyring's own cost of a write grows with what is in it. The long form, with
+// 10,000, takes hours and says how far it is:
+//
+//	KINRING_LONG=1 go test -timeout 0 -run TestManyItems -v ./backend/secretservice
 func TestManyItems(t *testing.T) {
 	n := 1000
 	switch {
@@ -28,8 +30,12 @@ func TestManyItems(t *testing.T) {
 		took[what] = time.Since(start)
 	}
 	timed("write all", func() {
+		start := time.Now()
 		for i := range n {
 			mustPut(t, s, fmt.Sprintf("account %d", i), fmt.Sprintf("%s %d", sentinel, i))
+			if (i+1)%500 == 0 {
+				t.Logf("%d items after %v", i+1, time.Since(start).Round(time.Second))
+			}
 		}
 	})
 	var entries []store.Entry

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/godbus/dbus/v5"
+
 	"github.com/kinring/kinring/internal/keyringtest"
 	"github.com/kinring/kinring/store"
 )
@@ -53,6 +55,7 @@ func TestPrompt(t *testing.T) {
 				if !errors.Is(err, c.want) {
 					t.Errorf("%s: %v, want %v", verb, err, c.want)
 				}
+				prompter.Await()
 				if n := prompter.Asked() - asked; n < 1 && prompter.Asked() != 1 || n > c.asked {
 					t.Errorf("%s: asked %d times, want 1 to %d", verb, n, c.asked) // a prompt that is open is not shown twice
 				}
@@ -125,4 +128,71 @@ func TestPromptProviderGone(t *testing.T) {
 	performed()
 	d.Stop(t)
 	wantClass(t, "a get whose keyring ended", <-done, store.ErrUnavailable)
+}
+
+// TestPromptNotTaken: a keyring that stops before it takes the call that shows a
+// prompt. What it was told to do it may do yet (I9), and gnome-keyring goes on
+// afterwards, though a dismissal that comes after the call would end it.
+func TestPromptNotTaken(t *testing.T) {
+	t.Run("gnome-keyring unlocks", func(t *testing.T) {
+		d := newDesk(t)
+		s := d.open(t)
+		mustPut(t, s, "there", sentinel)
+		d.Bus.NewPrompter(t, keyringtest.Ignore)
+		d.Lock(t)
+		err := untaken(t, d, d.Bus, s, reads, func(ctx context.Context, p *peer) (prompt dbus.ObjectPath, err error) {
+			var unlocked []dbus.ObjectPath
+			err = p.ask(ctx, serviceIface+"Unlock", []any{[]dbus.ObjectPath{keyringtest.Login}}, &unlocked, &prompt)
+			return prompt, err
+		})
+		wantClass(t, "unlocking", err, store.ErrCancelled)
+		d.Unlock(t)
+		wantValue(t, s, "there", sentinel)
+		if log := d.Log(); log != "" {
+			t.Errorf("the keyring complains: %s", log)
+		}
+	})
+	t.Run("KeePassXC removes", func(t *testing.T) {
+		k := keyringtest.NewKeePassXC(t)
+		s, err := open(t.Context(), optionsOn(k.Bus))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		mustPut(t, s, "there", sentinel)
+		items, err := s.conn.Search(t.Context(), wanted(key("there")))
+		if err != nil || len(items) != 1 {
+			t.Fatal(items, err)
+		}
+		err = untaken(t, k, k.Bus, s, writes, func(ctx context.Context, p *peer) (prompt dbus.ObjectPath, err error) {
+			err = p.at(dbus.ObjectPath(items[0].Path)).call(ctx, writes, itemIface+"Delete", nil, &prompt)
+			return prompt, err
+		})
+		wantClass(t, "removing", err, store.ErrOutcomeUnknown)
+	})
+}
+
+// untaken has a keyring make a prompt and stop, and gives up when the call that
+// shows it is on its way.
+func untaken(t *testing.T, k interface{ Freeze(testing.TB) func() }, b *keyringtest.Bus, s *keyring, e effect, begin func(context.Context, *peer) (dbus.ObjectPath, error)) error {
+	t.Helper()
+	called := b.Observe(t, "Prompt")
+	ctx, cancel := context.WithCancel(asking(t))
+	defer cancel()
+	return s.conn.with(ctx, func(p *peer) error {
+		if _, err := p.kind(ctx); err != nil {
+			return err
+		}
+		prompt, err := begin(ctx, p)
+		if err != nil {
+			return err
+		}
+		defer k.Freeze(t)()
+		go func() {
+			called()
+			cancel()
+		}()
+		_, err = s.conn.prompt(ctx, p, prompt, e)
+		return err
+	})
 }

@@ -190,7 +190,12 @@ func (v view) absent(ctx context.Context) error {
 
 // write makes the item of a write, and removes what it replaces.
 func (v view) write(ctx context.Context, f *fence.Fence, key store.Key, item store.Item, cond store.Condition) (store.Revision, error) {
-	entries, top, err := v.judge(ctx, f, key, cond)
+	var entries []entry
+	var top *entry
+	err := settled(func() (err error) {
+		entries, top, err = v.judge(ctx, f, key, cond)
+		return err
+	})
 	if err != nil {
 		return "", err
 	}
@@ -212,9 +217,6 @@ func (v view) write(ctx context.Context, f *fence.Fence, key store.Key, item sto
 		made.Label += " #" + strconv.FormatUint(number, 10)
 	}
 	path, err := v.conn.create(ctx, v.peer, collection, made)
-	if errors.Is(err, store.ErrNotFound) { // never "not found" for a key that nobody looked for
-		err = &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService, Err: err, Detail: "the default collection went away", Remedy: "try again"}
-	}
 	if err != nil {
 		return "", err
 	}
@@ -249,6 +251,11 @@ func (v view) judge(ctx context.Context, f *fence.Fence, key store.Key, cond sto
 	}
 	if !cond.Holds(top != nil, revision) {
 		return nil, nil, conflict(cond)
+	}
+	if top == nil && cond.IsAbsent() && v.provider != gnome { // see absent
+		if err := v.absent(ctx); !errors.Is(err, store.ErrNotFound) {
+			return nil, nil, err
+		}
 	}
 	return entries, top, nil
 }
@@ -304,7 +311,8 @@ func (v view) delete(ctx context.Context, f *fence.Fence, key store.Key, cond st
 	return nil
 }
 
-// list returns one entry a key.
+// list returns one entry a key. Those that can be named are named, whatever the
+// error.
 func (v view) list(ctx context.Context, service string) ([]store.Entry, error) {
 	attributes := map[string]string{attrItem: itemMark}
 	if service != "" {
@@ -319,6 +327,7 @@ func (v view) list(ctx context.Context, service string) ([]store.Entry, error) {
 		byKey[e.key] = append(byKey[e.key], e)
 	}
 	var out []store.Entry
+	var failed error
 	for key, entries := range byKey {
 		floor, err := v.floor(ctx, key)
 		if err != nil {
@@ -327,16 +336,16 @@ func (v view) list(ctx context.Context, service string) ([]store.Entry, error) {
 		switch top := highest(entries, floor); {
 		case top == nil:
 		case top.damage != nil:
-			return nil, store.At(top.damage, "list", Kind, key)
+			failed = store.At(top.damage, "list", Kind, key)
 		default:
 			out = append(out, store.Entry{Key: key, Record: top.record, Revision: top.revision})
 		}
 	}
-	if len(out) > 0 {
-		return out, nil
+	if failed != nil || len(out) > 0 && v.provider == gnome { // see absent
+		return out, failed
 	}
 	if err := v.absent(silent(ctx)); !errors.Is(err, store.ErrNotFound) {
-		return nil, err
+		return out, err
 	}
-	return nil, nil
+	return out, nil
 }

@@ -4,6 +4,7 @@ import (
 	"os/exec"
 	"testing"
 
+	"github.com/kinring/kinring/internal/litedb"
 	"github.com/kinring/kinring/store"
 	"github.com/kinring/kinring/store/storetest"
 )
@@ -57,7 +58,7 @@ func openReadOnly(t testing.TB, path string) store.Store {
 func hold(t testing.TB, s store.Store) (release func()) {
 	f := s.(*vaultStore).file
 	f.joinSharedMemory()
-	other, err := openConn(f.path, accessWrite)
+	other, err := openConn(t.Context(), f.path, accessWrite)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,10 +89,13 @@ func damage(t testing.TB, s store.Store) store.Store {
 	return openVault(t, path)
 }
 
-// sqlExec changes a vault's file behind kinring's back.
+// sqlExec changes a vault's file behind kinring's back, and without its limits.
 func sqlExec(t testing.TB, path, query string, args ...any) {
 	t.Helper()
-	n, err := openConn(path, accessWrite)
+	n, err := litedb.Open(t.Context(), litedb.Address(path, string(accessWrite)))
+	if err == nil {
+		err = n.PersistWAL()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

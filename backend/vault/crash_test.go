@@ -223,7 +223,7 @@ func expected(k, n int) string {
 
 func checkIntegrity(t *testing.T, path string) {
 	t.Helper()
-	n, err := openConn(path, accessRead)
+	n, err := openConn(t.Context(), path, accessRead)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func create(ctx context.Context, options Options, b build) error {
 		return err
 	}
 	cipher := cmp.Or(options.Cipher, DefaultCipher())
-	if err := checkCipher(cipher); err != nil {
+	if err := CheckCipher(cipher); err != nil {
 		return err
 	}
 	if err := durable.MkdirAll(filepath.Dir(path)); err != nil {
@@ -52,7 +52,7 @@ func create(ctx context.Context, options Options, b build) error {
 	if err != nil {
 		return err
 	}
-	return place(ctx, path, func(temp string) error { return write(temp, h, vaultKey, b.pageSize) })
+	return place(ctx, path, func(temp string) error { return write(ctx, temp, h, vaultKey, b.pageSize) })
 }
 
 // checkNew refuses what cannot become a vault, before anything is made or
@@ -88,9 +88,10 @@ func taken(path string, err error) error {
 		Remedy: "use it, move it away, or name another path"}
 }
 
-// checkCipher refuses a cipher that is not known, or that this process may not
-// use, before anything is made.
-func checkCipher(name string) error {
+// CheckCipher refuses a cipher that is not known, or that this process may not
+// use, before anything is made or anybody is asked. The empty name is the default.
+func CheckCipher(name string) error {
+	name = cmp.Or(name, DefaultCipher())
 	if _, known := suites[name]; !known {
 		return &store.Error{Class: store.ErrInvalid, Detail: fmt.Sprintf("there is no cipher %q", name),
 			Remedy: "use " + CipherXChaCha + " or " + CipherAESGCM}
@@ -123,8 +124,7 @@ func place(ctx context.Context, path string, fill func(temp string) error) error
 	dir := filepath.Dir(path)
 	temp, err := os.MkdirTemp(dir, ".kinring-init-") // makes it with mode 0700
 	if err != nil {
-		return &store.Error{Class: store.ErrDenied, Store: dir, Err: err, Detail: "nothing can be made in the directory",
-			Remedy: "check its owner and mode"}
+		return durable.Failure("make", dir, err)
 	}
 	defer os.RemoveAll(temp)
 	built := filepath.Join(temp, "vault")
@@ -140,15 +140,19 @@ func place(ctx context.Context, path string, fill func(temp string) error) error
 	if err := durable.Publish(built, path); err != nil {
 		return err
 	}
-	return durable.SyncDir(dir)
+	if err := durable.SyncDir(dir); err != nil {
+		return &store.Error{Class: store.ErrOutcomeUnknown, Store: path, Err: err,
+			Detail: "the vault is made, and a power failure may take it away", Remedy: "check the disk, and that the vault is there"}
+	}
+	return nil
 }
 
 // write makes the database. SQLite gives its other files the mode of this one.
-func write(path string, h header, vaultKey []byte, pageSize int) error {
+func write(ctx context.Context, path string, h header, vaultKey []byte, pageSize int) error {
 	if err := makeEmpty(path); err != nil {
 		return err
 	}
-	n, err := dial(path, accessWrite)
+	n, err := dial(ctx, path, accessWrite)
 	if err != nil {
 		return translate(err)
 	}
@@ -183,5 +187,10 @@ func fill(n *conn, h header, vaultKey []byte, pageSize int) error {
 	if err := n.Exec("INSERT INTO state (one, box) VALUES (1, ?)", s.sealCensus(census{})); err != nil {
 		return err
 	}
-	return n.Exec("COMMIT")
+	if err := n.Exec("COMMIT"); err != nil {
+		return err
+	}
+	// SQLite does so itself when the connection closes, and does not say if it failed:
+	// then all of the vault were in the log, which stays behind.
+	return n.emptyLog()
 }

@@ -8,7 +8,9 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/kinring/kinring/internal/litedb"
 	"github.com/kinring/kinring/store"
+	codes "modernc.org/sqlite/lib"
 )
 
 // maxReaders is how many reads of one vault run at the same time in a process.
@@ -33,7 +35,8 @@ type file struct {
 	idleMu sync.Mutex
 	idle   []*conn
 
-	log atomic.Pointer[os.File] // see bareLog; nil until it is needed
+	log  atomic.Pointer[os.File] // see bareLog; nil until it is needed
+	disk disk
 
 	// turn is held by the one that writes.
 	turn   chan struct{}
@@ -77,20 +80,46 @@ func (f *file) release() error {
 	f.mode.Lock()
 	defer f.mode.Unlock()
 	// The writer goes last: only it can move the log into the file.
-	return errors.Join(f.closeReaders(), f.closeWriter(), f.closeLog())
+	return errors.Join(f.closeReaders(), f.closeWriter(), f.closeLog(), f.disk.close())
 }
 
 // read calls f with a connection, again if a lock hindered it, so f must not
 // keep what it did in a call that failed.
 func (f *file) read(ctx context.Context, use func(*conn) error) error {
-	err := patiently(ctx, func() error {
+	return translate(f.unlessDamaged(ctx, func() error { return f.readPatiently(ctx, use) }))
+}
+
+// unlessDamaged calls do, and once more if SQLite says that the file is damaged and
+// the disk gives all of it: a disk that fails now and then may have been the cause,
+// and damage stays.
+func (f *file) unlessDamaged(ctx context.Context, do func() error) error {
+	err := do()
+	if litedb.Code(err) != codes.SQLITE_CORRUPT || !errors.Is(translate(err), store.ErrCorrupt) {
+		return err
+	}
+	if cause := f.readDisk(ctx); cause != nil {
+		return cause
+	}
+	return do()
+}
+
+// readDisk returns the error of a disk that does not give all of the vault. Another
+// vault that has taken its place is left alone: it may be open here too, see file.
+func (f *file) readDisk(ctx context.Context) error {
+	if now, err := os.Lstat(f.path); err != nil || !os.SameFile(now, f.info) {
+		return nil
+	}
+	return f.disk.read(ctx, f.path, f.path+companions[0])
+}
+
+func (f *file) readPatiently(ctx context.Context, use func(*conn) error) error {
+	return patiently(ctx, func() error {
 		err := f.readOnce(ctx, use)
 		if isUnsettled(err) {
 			f.joinSharedMemory()
 		}
 		return err
 	})
-	return translate(err)
 }
 
 func (f *file) readOnce(ctx context.Context, use func(*conn) error) error {
@@ -105,7 +134,7 @@ func (f *file) readOnce(ctx context.Context, use func(*conn) error) error {
 	if f.reading == accessQuiet && f.bareLog() {
 		return errLog
 	}
-	n, err := f.takeReader()
+	n, err := f.takeReader(ctx)
 	if err != nil {
 		return err
 	}
@@ -122,7 +151,7 @@ func (f *file) readOnce(ctx context.Context, use func(*conn) error) error {
 
 // takeReader returns the connection that was used last, whose pages are the most
 // likely to be at hand, or a new one.
-func (f *file) takeReader() (*conn, error) {
+func (f *file) takeReader(ctx context.Context) (*conn, error) {
 	f.idleMu.Lock()
 	if last := len(f.idle) - 1; last >= 0 {
 		n := f.idle[last]
@@ -134,7 +163,7 @@ func (f *file) takeReader() (*conn, error) {
 	if f.reading == accessQuiet && !soundLog(f.path) {
 		return nil, errLog
 	}
-	return openConn(f.path, f.reading)
+	return openConn(ctx, f.path, f.reading)
 }
 
 func (f *file) putReader(n *conn) {
@@ -185,10 +214,16 @@ func (f *file) write(ctx context.Context, use func(*conn) error) error {
 		return store.FromContext(ctx)
 	}
 	defer func() { <-f.turn }()
-	if err := f.openWriter(ctx); err != nil {
+	if err := f.unlessDamaged(ctx, func() error { return f.openWriter(ctx) }); err != nil {
 		return translate(err)
 	}
-	return use(f.writer)
+	var err error
+	return f.unlessDamaged(ctx, func() error {
+		if f.writer != nil { // else it failed so that nothing may follow
+			err = use(f.writer)
+		}
+		return err
+	})
 }
 
 // openWriter opens the file for writing at the first write: a store that only
@@ -199,7 +234,7 @@ func (f *file) openWriter(ctx context.Context) error {
 	}
 	f.joinSharedMemory()
 	return patiently(ctx, func() error {
-		w, err := openConn(f.path, accessWrite)
+		w, err := openConn(ctx, f.path, accessWrite)
 		if err == nil {
 			f.writer = w
 		}

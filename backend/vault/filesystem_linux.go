@@ -1,6 +1,14 @@
 package vault
 
-import "golang.org/x/sys/unix"
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
 
 // networked maps the magic numbers of statfs(2), as linux/magic.h has them, to
 // names. SQLite's log needs memory that all its users share, which the file
@@ -22,12 +30,55 @@ var networked = map[int64]string{
 	0x7461636f:            "OCFS2",
 }
 
+// fuse is the magic number of every file system that a program serves.
+const fuse = 0x65735546
+
+// networkedPrograms are those that serve what lies on another machine, as they call
+// themselves in the type of their mounts, fuse.NAME. A program that is not here, or
+// does not say its name, is taken for a local one.
+var networkedPrograms = []string{
+	"afpfs", "blobfuse", "blobfuse2", "ceph-fuse", "curlftpfs", "davfs", "dbxfs", "gcsfuse", "gdfuse",
+	"glusterfs", "goofys", "google-drive-ocamlfuse", "gvfsd-fuse", "juicefs", "mfs", "mount-s3", "mountpoint-s3",
+	"onedriver", "prl_fsd", "rclone", "s3backer", "s3fs", "s3ql", "seaweedfs", "smbnetfs", "sshfs", "vmhgfs-fuse",
+}
+
 // networkFileSystem names the file system of a directory if it is one of a
 // network, else it returns nothing.
 func networkFileSystem(dir string) (string, error) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
 		return "", err
 	}
-	return networked[int64(st.Type)&0xffffffff], nil
+	magic := int64(fs.Type) & 0xffffffff
+	if magic != fuse {
+		return networked[magic], nil
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil {
+		return "", err
+	}
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return "", nil // without /proc nobody can tell
+	}
+	return networkedProgram(mounts, unix.Major(st.Dev), unix.Minor(st.Dev)), nil
+}
+
+// networkedProgram returns the program that serves a device, if it is one of
+// networkedPrograms, by the text of proc_pid_mountinfo(5): the device is the third
+// field, and the type the first behind the one that is a dash.
+func networkedProgram(mounts []byte, major, minor uint32) string {
+	device := fmt.Sprintf("%d:%d", major, minor)
+	for line := range bytes.Lines(mounts) {
+		front, back, _ := strings.Cut(string(line), " - ")
+		fields, kind := strings.Fields(front), strings.Fields(back)
+		if len(fields) < 3 || fields[2] != device || len(kind) == 0 {
+			continue
+		}
+		name, _ := strings.CutPrefix(kind[0], "fuse.")
+		if i, there := slices.BinarySearch(networkedPrograms, name); there {
+			return networkedPrograms[i]
+		}
+	}
+	return ""
 }

@@ -21,6 +21,7 @@ func fuzzSealer(f *testing.F) *sealer {
 func FuzzHeader(f *testing.F) {
 	f.Add([]byte(`{"format":1,"vault":"AAAAAAAAAAAAAAAAAAAAAA==","suite":"xchacha20poly1305","slots":[{"id":1,"kind":"keyfile","kdf":"hkdf-sha256","salt":"AA==","box":"AA=="}]}`))
 	f.Add([]byte(`{"format":1,"vault":"AAAAAAAAAAAAAAAAAAAAAA==","suite":"xchacha20poly1305","slots":[{"id":1,"kind":"passphrase","kdf":"argon2id","salt":"AA==","time":3,"memory_kib":65536,"threads":4,"box":"AA=="}]}`))
+	f.Add([]byte(`{"format":2,"vault":"AAAAAAAAAAAAAAAAAAAAAA==","suite":"aes256gcm","slots":[{"id":1,"kind":"keyfile","kdf":"hkdf-sha256","salt":"AA==","box":"AA=="}],"fingerprints":"AA=="}`))
 	f.Add([]byte(`{"format":2}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		h, err := decodeHeader(body)
@@ -30,7 +31,7 @@ func FuzzHeader(f *testing.F) {
 			}
 			return
 		}
-		if h.Format != format || len(h.Slots) == 0 || len(h.Slots) > maxSlots || len(h.Vault) != vaultIDSize {
+		if h.Format < format || h.Format > formatRekeyed || len(h.Slots) == 0 || len(h.Slots) > maxSlots || len(h.Vault) != vaultIDSize {
 			t.Fatalf("accepted %+v", h)
 		}
 		for _, s := range h.Slots {

@@ -75,6 +75,19 @@ func KeyFile(path string) KeySource {
 		}}
 }
 
+// NewKeyFile is KeyFile for a new slot: the file is made with the slot, unless it is
+// there, so that nothing is left behind where there will be no slot.
+func NewKeyFile(path string) KeySource {
+	k := KeyFile(path)
+	k.prepare = func(ctx context.Context, _ []byte) error {
+		if _, err := os.Lstat(path); err == nil {
+			return nil
+		}
+		return GenerateKeyFile(ctx, path)
+	}
+	return k
+}
+
 // PassphraseFile is a file that holds a passphrase. One LF or CRLF at its end
 // is not part of it. What KeyFile says of pipes and modes holds here too.
 func PassphraseFile(path string) KeySource {

@@ -329,7 +329,7 @@ func twoSlots(t *testing.T) string {
 
 func readHeader(t *testing.T, path string) header {
 	t.Helper()
-	n, err := openConn(path, accessRead)
+	n, err := openConn(t.Context(), path, accessRead)
 	if err != nil {
 		t.Fatal(err)
 	}

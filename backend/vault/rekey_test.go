@@ -156,7 +156,7 @@ func TestRekeyRefusesDamage(t *testing.T) {
 func TestNothingOldStays(t *testing.T) {
 	path := filled(t)
 	s := openVault(t, path)
-	n, err := openConn(path, accessRead)
+	n, err := openConn(t.Context(), path, accessRead)
 	if err != nil {
 		t.Fatal(err)
 	}

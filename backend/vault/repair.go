@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -46,7 +47,7 @@ func checkVault(ctx context.Context, options Options) (d Damage, err error) {
 	defer s.Close() // nothing was written through it
 	err = s.file.read(ctx, func(n *conn) error {
 		return n.Transaction(func() (err error) {
-			d, _, err = examine(ctx, n, s.sealer())
+			d, _, err = s.examine(ctx, n)
 			return err
 		})
 	})
@@ -65,7 +66,7 @@ func Repair(ctx context.Context, options Options) (Damage, error) {
 	err := withVaultKey(ctx, options, func(u *unlocked) error {
 		return u.transact(ctx, func(n *conn) (err error) {
 			var left census
-			if d, left, err = examine(ctx, n, u.current); err != nil || d.Whole() {
+			if d, left, err = u.examine(ctx, n); err != nil || d.Whole() {
 				return err
 			}
 			if len(d.Structure) > 0 {
@@ -90,14 +91,32 @@ func repair(n *conn, k *sealer, d Damage, left census) error {
 	return n.setCensus(k.sealCensus(left))
 }
 
+// examine looks at everything, and twice before it says that something is wrong: a
+// disk that fails may be all that is.
+func (s *vaultStore) examine(ctx context.Context, n *conn) (d Damage, good census, err error) {
+	d, good, err = examine(ctx, n, s.sealer())
+	if err != nil || d.Whole() {
+		return d, good, err
+	}
+	if err := s.file.readDisk(ctx); err != nil {
+		return Damage{}, census{}, err
+	}
+	return examine(ctx, n, s.sealer())
+}
+
 // examine looks at everything on a connection's snapshot, and sums up the rows
 // that are authentic.
 func examine(ctx context.Context, n *conn, k *sealer) (d Damage, good census, err error) {
-	if d.Structure, err = n.integrity(); err != nil {
+	if d.Structure, err = n.integrity(ctx); err != nil {
 		return d, good, err
 	}
-	all := census{}
+	var all census
+	var last []byte
 	err = n.rows(ctx, columnsAll, func(r row) error {
+		if bytes.Compare(last, r.id) >= 0 {
+			return errDisorder // of a tree whose pages have several parents there may be no end
+		}
+		last = r.id
 		all.add(k, r)
 		key, err := k.examineRow(r)
 		if err != nil {
@@ -107,7 +126,7 @@ func examine(ctx context.Context, n *conn, k *sealer) (d Damage, good census, er
 		good.add(k, r)
 		return nil
 	})
-	if err != nil && len(d.Structure) == 0 {
+	if err != nil && (len(d.Structure) == 0 || ctx.Err() != nil) {
 		return d, good, err
 	}
 	d.Lost, err = n.lost(k, all)
@@ -127,8 +146,11 @@ func (k *sealer) examineRow(r row) (store.Key, error) {
 // lost reports whether the census says otherwise than the rows that are there.
 func (n *conn) lost(k *sealer, counted census) (bool, error) {
 	box, err := n.census()
-	if err != nil {
+	switch {
+	case isDamage(err):
 		return true, nil
+	case err != nil:
+		return false, err
 	}
 	sum, err := n.openCensus(k, box)
 	if errors.Is(err, errRekeyed) {
@@ -141,16 +163,21 @@ func (n *conn) lost(k *sealer, counted census) (bool, error) {
 const maxComplaints = 20
 
 // integrity returns what SQLite finds wrong with the file's structure.
-func (n *conn) integrity() ([]string, error) {
+func (n *conn) integrity(ctx context.Context) ([]string, error) {
 	var complaints []string
-	err := n.Query(fmt.Sprintf("PRAGMA integrity_check(%d)", maxComplaints), nil, func(c columns) error {
+	err := n.QueryWithin(ctx, fmt.Sprintf("PRAGMA integrity_check(%d)", maxComplaints), nil, func(c columns) error {
 		if text, ok := c[0].(string); !ok || text != "ok" {
 			complaints = append(complaints, strings.TrimSpace(fmt.Sprint(c[0])))
 		}
 		return nil
 	})
-	if err != nil && !litedb.IsBusy(err) {
+	if isDamage(err) {
 		return append(complaints, err.Error()), nil
 	}
 	return complaints, err
+}
+
+// isDamage tells what is wrong with a file from what keeps one from looking at it.
+func isDamage(err error) bool {
+	return !litedb.IsBusy(err) && errors.Is(translate(err), store.ErrCorrupt)
 }

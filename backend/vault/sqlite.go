@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/kinring/kinring/internal/litedb"
 	"github.com/kinring/kinring/store"
@@ -39,11 +40,14 @@ const (
 	accessWrite access = "mode=rw"
 )
 
-// pragmas are set on every connection. Waiting for locks is ours, see
-// patiently; the log is cut to nothing when the last writer closes. The cache of 8
-// MiB, which is filled as far as it is needed, holds the pages of ten thousand
-// items, sealed as they are.
-var pragmas = []string{"busy_timeout(0)", "trusted_schema(0)", "cell_size_check(1)", "temp_store(memory)", "cache_size(-8192)"}
+// longestRow is more than the longest row of a vault has: a value, names, a record
+// and what seals them.
+const longestRow = store.MaxValue + maxHeader
+
+// pragmas are set on every connection. The log is cut to nothing when the last
+// writer closes. The cache of 8 MiB, which is filled as far as it is needed, holds
+// the pages of ten thousand items, sealed as they are.
+var pragmas = []string{"trusted_schema(0)", "cell_size_check(1)", "temp_store(memory)", "cache_size(-8192)"}
 
 // writePragmas make every commit durable and leave no old content behind.
 var writePragmas = []string{"synchronous(full)", "fullfsync(1)", "checkpoint_fullfsync(1)",
@@ -56,8 +60,8 @@ type conn struct{ *litedb.Conn }
 type columns = litedb.Columns
 
 // openConn opens a connection to a vault.
-func openConn(path string, how access) (*conn, error) {
-	n, err := dial(path, how)
+func openConn(ctx context.Context, path string, how access) (*conn, error) {
+	n, err := dial(ctx, path, how)
 	if err != nil || how != accessWrite {
 		return n, err
 	}
@@ -71,20 +75,29 @@ func openConn(path string, how access) (*conn, error) {
 }
 
 // dial opens a connection as it is.
-func dial(path string, how access) (*conn, error) {
-	c, err := litedb.Open(dsn(path, how))
+func dial(ctx context.Context, path string, how access) (*conn, error) {
+	all := pragmas
+	if how == accessWrite {
+		all = slices.Concat(pragmas, writePragmas)
+	}
+	target := litedb.Address(path, string(how), all...)
+	target.Longest = longestRow
+	c, err := litedb.Open(ctx, target)
 	if err != nil {
 		return nil, err
 	}
 	return &conn{c}, nil
 }
 
-func dsn(path string, how access) string {
-	all := pragmas
-	if how == accessWrite {
-		all = append(all[:len(all):len(all)], writePragmas...)
-	}
-	return litedb.Address(path, string(how), all...)
+// emptyLog moves the log into the file and cuts it to nothing.
+func (n *conn) emptyLog() error {
+	return n.Query("PRAGMA wal_checkpoint(TRUNCATE)", nil, func(c columns) error {
+		busy, err := c.Integer(0)
+		if err == nil && busy != 0 {
+			err = errors.New("somebody uses the log")
+		}
+		return err
+	})
 }
 
 // isUnsettled reports that the shared memory cannot be used by somebody who may
@@ -135,14 +148,17 @@ func translate(err error) error {
 	return e
 }
 
-// translateIO tells a file that ends too soon from a disk that fails. Of most reads
-// that give EIO, SQLite itself says that the file is damaged.
+// translateIO tells a file that ends too soon from a disk that fails.
 func translateIO(e *store.Error) error {
 	switch litedb.Code(e.Err) {
 	case codes.SQLITE_IOERR_SHORT_READ, codes.SQLITE_IOERR_DATA:
 		e.Class, e.Detail, e.Remedy = store.ErrCorrupt, "the vault's file is damaged", restoring
-	default:
-		e.Class, e.Reason, e.Detail, e.Remedy = store.ErrUnavailable, store.ErrOutOfReach, "the disk failed", "check the disk"
+		return e
 	}
+	return failing(e)
+}
+
+func failing(e *store.Error) error {
+	e.Class, e.Reason, e.Detail, e.Remedy = store.ErrUnavailable, store.ErrOutOfReach, "the disk failed", "check the disk"
 	return e
 }

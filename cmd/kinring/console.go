@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"golang.org/x/term"
 
@@ -80,8 +81,12 @@ func askSecret(ctx context.Context, prompt string) ([]byte, error) {
 
 // askTwice asks for a new secret until both answers agree, three times at most.
 func askTwice(ctx context.Context, what string) ([]byte, error) {
-	for range 3 {
-		first, err := askSecret(ctx, what+": ")
+	for try := range 3 {
+		prompt := what
+		if try > 0 {
+			prompt = "These two differ. " + what
+		}
+		first, err := askSecret(ctx, prompt+": ")
 		if err != nil {
 			return nil, err
 		}
@@ -96,8 +101,25 @@ func askTwice(ctx context.Context, what string) ([]byte, error) {
 	return nil, &kinring.Error{Class: kinring.ErrCancelled, Detail: "the two entries differed three times"}
 }
 
-// readBounded reads a profile file, but no more than a profile may have.
+// readBounded reads a profile file, but no more than a profile may have. A pipe that
+// nobody writes to, which cannot be called off, is left behind after a while.
 func readBounded(path string) ([]byte, error) {
+	var data []byte
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		data, err = readFile(path)
+	}()
+	select {
+	case <-done:
+		return data, err
+	case <-time.After(kinring.DefaultBudget):
+		return nil, errors.New("it keeps its reader waiting")
+	}
+}
+
+func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, errors.Unwrap(err)

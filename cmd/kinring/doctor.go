@@ -145,7 +145,11 @@ func (a *app) examineFamily(ctx context.Context) []finding {
 	if err != nil {
 		return []finding{failed("family", err)}
 	}
-	out := []finding{{Subject: "family", State: "ok", Detail: fmt.Sprintf("%s, %d keys", st.Family, len(st.Keys))}}
+	known := fmt.Sprintf("%s, %d keys", st.Family, len(st.Keys))
+	if len(st.Incomplete) > 0 {
+		known += " that could be listed"
+	}
+	out := []finding{{Subject: "family", State: "ok", Detail: known}}
 	if st.Store.Err != nil {
 		out = append(out, failed("shared", st.Store.Err))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -47,13 +50,20 @@ func (a *app) execCommand() *cobra.Command {
 }
 
 func (a *app) exec(ctx context.Context, files, envs []string, command []string) error {
+	pairs, err := pairsOf(files, envs)
+	if err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, endingSignals()...) // first: from here to the end there may be files to remove
+	defer signal.Stop(signals)
 	dir, err := privateDir(len(files) > 0)
 	if err != nil {
 		return ownFailure(err)
 	}
-	env, err := a.secretsFor(ctx, dir, files, envs)
+	env, err := a.secretsFor(ctx, dir, pairs)
 	if err == nil {
-		err = a.runCommand(command, env)
+		err = a.runCommand(command, env, signals)
 	} else if !isUsage(err) {
 		err = ownFailure(err)
 	}
@@ -76,32 +86,51 @@ func privateDir(needed bool) (string, error) {
 	return os.MkdirTemp(base, "kinring-exec-") // with mode 0700
 }
 
+// pair says which secret goes into which variable, and whether by a file.
+type pair struct {
+	name, key string
+	file      bool
+}
+
+// pairsOf reads the flags before any secret is read.
+func pairsOf(files, envs []string) (all []pair, err error) {
+	names := map[string]bool{}
+	for i, text := range slices.Concat(files, envs) {
+		name, key, ok := strings.Cut(text, "=")
+		switch {
+		case !ok || name == "" || key == "":
+			return nil, usage(fmt.Sprintf("%q is not NAME=KEY", text))
+		case names[name]:
+			return nil, usage(fmt.Sprintf("the variable %s is given twice", name))
+		}
+		names[name] = true
+		all = append(all, pair{name, key, i < len(files)})
+	}
+	return all, nil
+}
+
 // secretsFor reads the keys and returns the variables that carry them.
-func (a *app) secretsFor(ctx context.Context, dir string, files, envs []string) ([]string, error) {
+func (a *app) secretsFor(ctx context.Context, dir string, pairs []pair) ([]string, error) {
 	var out []string
 	err := a.with(ctx, func(ctx context.Context, ring *kinring.Ring) error {
-		for i, pair := range append(append([]string{}, files...), envs...) {
-			name, key, ok := strings.Cut(pair, "=")
-			if !ok || name == "" || key == "" {
-				return usage(fmt.Sprintf("%q is not NAME=KEY", pair))
-			}
-			v, err := ring.Get(ctx, key)
+		for i, p := range pairs {
+			v, err := ring.Get(ctx, p.key)
 			if err != nil {
 				return err
 			}
 			text := v.Bytes()
 			v.Wipe()
-			if i < len(files) {
-				path := filepath.Join(dir, fmt.Sprintf("%d", i))
+			if p.file {
+				path := filepath.Join(dir, strconv.Itoa(i))
 				if err := os.WriteFile(path, text, 0o600); err != nil {
 					return err
 				}
 				text = []byte(path)
 			}
-			if strings.ContainsRune(string(text), 0) {
-				return usage(fmt.Sprintf("the value of %s holds a NUL byte, which no environment can carry; use --file", key))
+			if bytes.IndexByte(text, 0) >= 0 {
+				return fmt.Errorf("the value of %s holds a NUL byte, which no environment can carry; use --file", p.key)
 			}
-			out = append(out, name+"="+string(text))
+			out = append(out, p.name+"="+string(text))
 		}
 		return nil
 	})
@@ -110,13 +139,10 @@ func (a *app) secretsFor(ctx context.Context, dir string, files, envs []string) 
 
 // runCommand runs the command to its end. Signals that ask kinring to end reach
 // the command too, from the terminal, or are passed on.
-func (a *app) runCommand(command, env []string) error {
+func (a *app) runCommand(command, env []string, signals <-chan os.Signal) error {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.in, a.out, a.err
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM) // first: none may be lost once the command runs
-	defer signal.Stop(signals)
 	if err := cmd.Start(); err != nil {
 		return ownFailure(err)
 	}
@@ -125,7 +151,9 @@ func (a *app) runCommand(command, env []string) error {
 		for {
 			select {
 			case s := <-signals:
-				_ = cmd.Process.Signal(s) // it may have ended by itself
+				if s != os.Interrupt { // which the terminal sends to both
+					_ = cmd.Process.Signal(s) // it may have ended by itself
+				}
 			case <-done:
 				return
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kinring/kinring"
 	"github.com/kinring/kinring/backend/vault"
+	"github.com/kinring/kinring/store"
 )
 
 const initLong = `Make a vault: the embedded, encrypted store. This is the only verb that makes
@@ -62,6 +63,9 @@ func (a *app) init(ctx context.Context, flags newKeyFlags, cipher string) error 
 	path, err := vaultPath()
 	if err != nil {
 		return err
+	}
+	if err := vault.CheckCipher(cipher); err != nil {
+		return store.At(err, "init", vault.Kind, store.Key{})
 	}
 	if err := vacant(path); err != nil {
 		return err

@@ -148,7 +148,7 @@ func loginItem(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // machine changes the Mac: `machine lock-login`, `machine unlock-login`, `machine
-// before-first-unlock`, `machine an-hour-ago` (what is written is dated then: no
+// remove-login` (its file), `machine before-first-unlock`, `machine an-hour-ago` (what is written is dated then: no
 // date is so fresh that it says nothing). `machine answer WORD…` says what a person answers, in
 // order, and `machine asked KIND…` what the person has been asked since; `machine
 // unprompted` is that nobody ever was.
@@ -159,6 +159,8 @@ func machine(ts *testscript.TestScript, _ bool, args []string) {
 		m.SetLoginLocked(true)
 	case "unlock-login":
 		m.SetLoginLocked(false)
+	case "remove-login":
+		m.RemoveLogin()
 	case "before-first-unlock":
 		m.SetDevice(emulator.BeforeFirstUnlock)
 	case "an-hour-ago":

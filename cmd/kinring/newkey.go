@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -61,7 +60,7 @@ func (a *app) newKey(ctx context.Context, f newKeyFlags) (newKey, error) {
 	case f.keyring:
 		return newKey{source: vault.KeyInKeyring(systemKeyring()), kind: "keyring"}, nil
 	case f.keyFile != "":
-		return newKey{vault.KeyFile(f.keyFile), "key file", f.keyFile}, ensureKeyFile(ctx, f.keyFile)
+		return newKey{vault.NewKeyFile(f.keyFile), "key file", f.keyFile}, nil
 	case f.passphraseFile != "":
 		return newKey{vault.PassphraseFile(f.passphraseFile), "passphrase file", f.passphraseFile}, nil
 	case !a.mayAsk():
@@ -73,12 +72,4 @@ func (a *app) newKey(ctx context.Context, f newKeyFlags) (newKey, error) {
 		err = &kinring.Error{Class: kinring.ErrCancelled, Detail: "the passphrase is empty"}
 	}
 	return newKey{source: vault.Passphrase(func(context.Context) ([]byte, error) { return passphrase, nil }), kind: "passphrase"}, err
-}
-
-// ensureKeyFile makes a key file unless it is there.
-func ensureKeyFile(ctx context.Context, path string) error {
-	if _, err := os.Lstat(path); err == nil {
-		return nil
-	}
-	return vault.GenerateKeyFile(ctx, path)
 }

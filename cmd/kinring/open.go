@@ -80,25 +80,6 @@ func (a *app) with(ctx context.Context, f func(context.Context, *kinring.Ring) e
 	return err
 }
 
-// tell passes on what a person should know and a script may ignore.
-func (a *app) tell(n kinring.Notice) {
-	switch n.Kind {
-	case coexist.NoticeBackfilled, coexist.NoticeAdopted, coexist.NoticeFastForwarded:
-		return // that is what get is for
-	}
-	text := string(n.Kind)
-	if n.Key != (store.Key{}) {
-		text = n.Key.Redacted() + ": " + text
-	}
-	if n.Source != "" {
-		text += " (" + n.Source + ")"
-	}
-	if n.Err != nil {
-		text += ": " + n.Err.Error()
-	}
-	a.notice("%s", oneLine(text))
-}
-
 // driver returns the store that KINRING_STORE names for a family, and why it is
 // that one. The profile may be empty.
 func (a *app) driver(ctx context.Context, p kinring.Profile) (driver store.Driver, why string, err error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path"
@@ -46,11 +47,12 @@ func (a *app) openArtefact(name string, whole bool) (preflight.Input, error) {
 	if err != nil {
 		return preflight.Input{}, err
 	}
-	if outer, _, inside := bundle.Around(filepath.ToSlash(full)); inside {
+	isBundle := func(dir string) bool { return bundle.Is(os.DirFS(filepath.FromSlash(dir))) }
+	if outer, _, inside := bundle.Around(filepath.ToSlash(full), isBundle); inside {
 		full = filepath.FromSlash(outer)
 		a.notice("%s lies in %s, which is judged as a whole", name, filepath.Base(full))
 	}
-	info, err := os.Stat(full)
+	info, err := ordinary(full)
 	if err != nil {
 		return preflight.Input{}, err
 	}
@@ -58,6 +60,15 @@ func (a *app) openArtefact(name string, whole bool) (preflight.Input, error) {
 		return preflight.Load(name, os.DirFS(filepath.Dir(full)), filepath.Base(full), bundle.Options{}, whole)
 	}
 	return openFile(name, full, info, whole)
+}
+
+// ordinary refuses pipes and devices: opening one may never return.
+func ordinary(name string) (fs.FileInfo, error) {
+	info, err := os.Stat(name)
+	if err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+		err = errors.New("it is a pipe or a device; save its content as a file")
+	}
+	return info, err
 }
 
 // openFile opens an archive or a bare binary.

@@ -12,7 +12,8 @@ import (
 
 const pruneLong = `Remove from the older builds' stores what the shared store holds too, for all
 keys or one. Older builds are then signed out, and nothing else: the shared value
-stays. What an older build wrote since both agreed is left alone (exit code 8).
+stays. What an older build wrote since both agreed is left alone (exit code 6; 8 if
+other copies were removed).
 
 Removed values are kept in the shared store until prune --forget.`
 
@@ -38,13 +39,14 @@ func (a *app) pruneCommand() *cobra.Command {
 		Short: "Remove older builds' copies",
 		Long:  pruneLong,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if forget && (dryRun || len(args) > 0) {
+			if forget && (dryRun || len(args) > 0 || keys != (keyFlags{})) {
 				return usage("--forget stands alone")
 			}
 			return keys.optional(cmd, args)
 		},
 		ValidArgsFunction: a.completeKey,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			a.changesAll(args, keys)
 			return a.with(cmd.Context(), func(ctx context.Context, ring *kinring.Ring) error {
 				if forget {
 					return a.forget(ctx, ring)
@@ -88,15 +90,21 @@ func (a *app) prune(ctx context.Context, ring *kinring.Ring, keys *keyFlags, arg
 		}
 		return errors.Join(a.printJSON(d), quiet(err))
 	}
+	return errors.Join(a.printPruned(ring, done, dryRun), err)
+}
+
+func (a *app) printPruned(ring *kinring.Ring, done []kinring.Pruned, dryRun bool) error {
+	var errs []error
 	for _, p := range done {
-		what := "removed from"
+		what := "removed from " + p.Source
 		switch {
 		case p.Err != nil:
-			what = "left in"
+			what = "left in " + p.Source + ": " + oneLine(fieldsOf(p.Err).Message)
 		case dryRun:
-			what = "would be removed from"
+			what = "would be " + what
 		}
-		fmt.Fprintf(a.out, "%s: %s %s\n", ring.Family().KeyName(p.Key), what, p.Source)
+		_, err := fmt.Fprintf(a.out, "%s: %s\n", ring.Family().KeyName(p.Key), what)
+		errs = append(errs, err)
 	}
-	return err
+	return errors.Join(errs...)
 }

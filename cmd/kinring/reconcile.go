@@ -19,7 +19,8 @@ policy does, and records what both hold alike. A key on which both builds wrote
 is left alone.
 
 --take shared gives the older builds the shared value; --take legacy gives the
-shared store the older build's value.`
+shared store the older build's value, and deletes the key if an older build signed
+out. A side that has nothing to be taken changes nothing (exit code 1).`
 
 // reconcileDocument is kinring.reconcile/1.
 type reconcileDocument struct {
@@ -52,6 +53,7 @@ func (a *app) reconcileCommand() *cobra.Command {
 		},
 		ValidArgsFunction: a.completeKey,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			a.changesAll(args, keys)
 			return a.with(cmd.Context(), func(ctx context.Context, ring *kinring.Ring) error {
 				return a.reconcile(ctx, ring, &keys, args, kinring.Side(take))
 			})
@@ -68,12 +70,16 @@ func (a *app) reconcile(ctx context.Context, ring *kinring.Ring, keys *keyFlags,
 		return err
 	}
 	done, err := ring.Reconcile(ctx, side, named...)
-	if a.json && len(done) > 0 {
+	if a.json && (err == nil || len(done) > 0) {
 		return errors.Join(a.printJSON(reconciledOf(ring, done)), quiet(err))
 	}
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	for _, r := range done {
-		fmt.Fprintf(w, "%s\t%s -> %s\n", ring.Family().KeyName(r.Key), r.Before, r.After)
+		why := ""
+		if r.Err != nil {
+			why = "\t" + oneLine(fieldsOf(r.Err).Message)
+		}
+		fmt.Fprintf(w, "%s\t%s -> %s%s\n", ring.Family().KeyName(r.Key), r.Before, r.After, why)
 	}
 	return errors.Join(w.Flush(), err)
 }

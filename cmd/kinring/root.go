@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -29,7 +30,9 @@ type app struct {
 	// looksOnly is set by what is no operation of a person's: no migration begins
 	// with it.
 	looksOnly bool
-	keychain  keychain.Options
+	// versionWanted is set by --version.
+	versionWanted bool
+	keychain      keychain.Options
 	// handed is what opens the vault of a broker that was unlocked; nil elsewhere.
 	handed *handed
 	// negative is set by a verb whose answer is no without anything being wrong.
@@ -62,15 +65,36 @@ that kinring was to run failed.`
 func run(args []string, c *console) int { return (&app{console: c}).run(args) }
 
 func (a *app) run(args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endingSignals()...)
 	defer stop()
+	context.AfterFunc(ctx, stop) // asked once more, the program ends as any other does
 	root := a.rootFor(args)
 	root.SetArgs(args)
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	err := root.ExecuteContext(ctx)
+	if isUsage(err) {
+		a.json = a.json || wantsJSON(args) // behind a mistake, flags are not read
+	}
 	return a.finish(err)
+}
+
+// endingSignals are those that ask the program to end and let it clean up.
+func endingSignals() []os.Signal {
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
+}
+
+// wantsJSON reports whether --json stands among the arguments before "--".
+func wantsJSON(args []string) bool {
+	if i := slices.Index(args, "--"); i >= 0 {
+		args = args[:i]
+	}
+	return slices.Contains(args, "--json")
 }
 
 // rootFor returns the command with the verb that the arguments call, if that is
@@ -99,7 +123,31 @@ func (a *app) root() *cobra.Command {
 		a.pruneCommand(), a.watchCommand(), a.vaultCommand(), a.unlockCommand(), a.lockCommand(), a.execCommand(), a.preflightCommand(), a.entitlementsCommand(), a.wrapCommand(),
 		a.serveCommand(), a.doctorCommand(), a.demoCommand(), a.versionCommand(),
 	)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Run, cmd.RunE = nil, explain
+		case "completion":
+			cmd.Args = nil
+			cmd.RunE = func(_ *cobra.Command, args []string) error {
+				return usage(fmt.Sprintf("completion takes one of bash, fish, powershell and zsh, not %q", strings.Join(args, " ")))
+			}
+		}
+	}
 	return root
+}
+
+// explain prints a verb's help. What cobra does by itself succeeds for verbs that
+// there are not.
+func explain(cmd *cobra.Command, args []string) error {
+	verb, rest, err := cmd.Root().Find(args)
+	if err != nil || len(rest) > 0 {
+		return usage(fmt.Sprintf("there is no verb %q", strings.Join(args, " ")))
+	}
+	verb.InitDefaultHelpFlag()
+	return verb.Help()
 }
 
 // bare returns the command without its verbs.
@@ -111,8 +159,8 @@ func (a *app) bare() *cobra.Command {
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		Args:              noArguments,
-		RunE:              func(*cobra.Command, []string) error { return usage("no verb given") },
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.timeoutFromEnv() },
+		RunE:              func(*cobra.Command, []string) error { return a.noVerb() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.checkTimeout(cmd.Flags().Changed("timeout")) },
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 	}
 	flags := root.PersistentFlags()
@@ -120,16 +168,28 @@ func (a *app) bare() *cobra.Command {
 	flags.StringVar(&a.profile.file, "profile", "", "profile file in TOML (KINRING_PROFILE)")
 	flags.BoolVar(&a.json, "json", false, "print one JSON document, on failure too")
 	flags.BoolVar(&a.noInput, "no-input", false, "never ask a person")
-	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this time (KINRING_TIMEOUT; default 2s, 10s for all keys, 2m where a person is asked)")
+	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this time (KINRING_TIMEOUT; default 2s, 10s for all keys, 2m to change all and where a person is asked)")
 	flags.BoolVar(&a.switchStore, "switch-store", false, "use another store than the one recorded for the family")
+	root.Flags().BoolVar(&a.versionWanted, "version", false, "print the version")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err.Error()) })
 	return root
 }
 
-// timeoutFromEnv reads KINRING_TIMEOUT unless --timeout is given.
-func (a *app) timeoutFromEnv() error {
+func (a *app) noVerb() error {
+	if a.versionWanted {
+		return a.printVersion()
+	}
+	return usage("no verb given")
+}
+
+// checkTimeout refuses a --timeout that leaves no time, and reads KINRING_TIMEOUT
+// where none is given.
+func (a *app) checkTimeout(given bool) error {
+	if given && a.timeout <= 0 {
+		return usage(fmt.Sprintf("--timeout is %s; use a duration such as 5s", a.timeout))
+	}
 	text := os.Getenv("KINRING_TIMEOUT")
-	if a.timeout != 0 || text == "" {
+	if given || text == "" {
 		return nil
 	}
 	d, err := time.ParseDuration(text)
@@ -186,6 +246,14 @@ func (a *app) deadline(ctx context.Context) (context.Context, context.CancelFunc
 func (a *app) forAll() {
 	if a.timeout == 0 && !a.mayAsk() {
 		a.timeout = kinring.FamilyBudget
+	}
+}
+
+// changesAll gives a verb that changes all keys, because none is named, the time for
+// it.
+func (a *app) changesAll(args []string, keys keyFlags) {
+	if a.timeout == 0 && len(args) == 0 && keys == (keyFlags{}) {
+		a.timeout = kinring.UpdateBudget
 	}
 }
 

@@ -214,14 +214,14 @@ func (l *lab) command(program string, args ...string) *exec.Cmd {
 // run is a program of the lab under way.
 type running struct {
 	cmd    *exec.Cmd
-	said   *limited
+	said   *bytes.Buffer
 	cancel context.CancelFunc
 }
 
 // start starts a program whose output matters only when it fails.
 func (l *lab) start(cmd *exec.Cmd) running {
 	l.Helper()
-	r := running{cmd: cmd, said: &limited{limit: 4096}}
+	r := running{cmd: cmd, said: &bytes.Buffer{}}
 	cmd.Stdout, cmd.Stderr = r.said, r.said
 	watchdog := time.AfterFunc(limitOfOne, func() { _ = cmd.Process.Kill() })
 	r.cancel = func() { watchdog.Stop() }

@@ -83,7 +83,7 @@ func vscodeWrites(path string, form safestorage.Form, account, value string) err
 	for _, b := range sealed {
 		data = append(data, strconv.Itoa(int(b)))
 	}
-	db, err := litedb.Open(litedb.Address(path, "mode=rwc"))
+	db, err := litedb.Open(context.Background(), litedb.Address(path, "mode=rwc"))
 	if err != nil {
 		return err
 	}

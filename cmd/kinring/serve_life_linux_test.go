@@ -199,15 +199,7 @@ func TestGrants(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait() // its log is what counts
-		for _, part := range []string{`"grant":"read"`, `"allowed":false`, "has ended", "nothing is granted"} {
-			if !strings.Contains(said.String(), part) {
-				t.Errorf("%s is not in the log:\n%s", part, &said)
-			}
-		}
-	}()
+	defer endsHavingSaid(t, cmd, &said, `"grant":"read"`, `"allowed":false`, "has ended", "nothing is granted")
 	awaitFile(t, l.socket())
 	// Each try is a connection, which starts no row of denials: reading, which is
 	// allowed, ends it.
@@ -250,6 +242,17 @@ func TestGrants(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "a file that grants nothing any more", func() bool { return errors.Is(try(get), kinring.ErrDenied) })
+}
+
+// endsHavingSaid stops a broker and looks for what its log has to tell.
+func endsHavingSaid(t *testing.T, cmd *exec.Cmd, said *bytes.Buffer, parts ...string) {
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	_ = cmd.Wait() // its log is what counts
+	for _, part := range parts {
+		if !strings.Contains(said.String(), part) {
+			t.Errorf("%s is not in the log:\n%s", part, said)
+		}
+	}
 }
 
 // TestGrantsRefused: a broker does not start with grants that it cannot read, or

@@ -35,6 +35,9 @@ func (a *app) setCommand() *cobra.Command {
 		Args:              keys.arguments,
 		ValidArgsFunction: a.completeKey,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := a.profile.load(); err != nil {
+				return err // before anybody types a secret in vain
+			}
 			value, err := a.newValue(cmd.Context(), allowEmpty)
 			if err != nil {
 				return err
@@ -68,13 +71,35 @@ func (a *app) newValue(ctx context.Context, allowEmpty bool) ([]byte, error) {
 
 func (a *app) readValue(ctx context.Context) ([]byte, error) {
 	if !a.inTerminal {
-		return io.ReadAll(io.LimitReader(a.in, store.MaxValue+1))
+		return a.readInput(ctx, store.MaxValue+1)
 	}
 	if a.noInput {
 		return nil, &kinring.Error{Class: kinring.ErrLocked, Op: "set", Detail: "no value on standard input",
 			Remedy: "pipe the value in, or leave out --no-input"}
 	}
 	return askTwice(ctx, "Value")
+}
+
+// readInput reads standard input to its end, but no more than the limit. A read
+// cannot be called off: who gives up leaves it behind.
+func (a *app) readInput(ctx context.Context, limit int64) ([]byte, error) {
+	var data []byte
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		data, err = io.ReadAll(io.LimitReader(a.in, limit))
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, store.At(store.FromContext(ctx), "set", "", store.Key{})
+	case <-done:
+	}
+	if err != nil {
+		return nil, &kinring.Error{Class: kinring.ErrInvalid, Op: "set", Detail: "standard input cannot be read", Err: err,
+			Remedy: "pipe the value in"}
+	}
+	return data, nil
 }
 
 func (a *app) set(ctx context.Context, ring *kinring.Ring, keys *keyFlags, args []string, value []byte) error {

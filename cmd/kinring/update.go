@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os/exec"
 	"time"
 
@@ -63,7 +64,9 @@ func (a *app) update(ctx context.Context, ring *kinring.Ring, keys *keyFlags, ar
 	v, err := ring.UpdateKey(ctx, key, func(ctx context.Context, c kinring.Current) ([]byte, error) {
 		return a.filter(ctx, c, command)
 	})
-	err = a.rescue(ctx, err)
+	if err != nil {
+		v, err = a.rescue(ctx, v, err)
+	}
 	if err != nil || !a.json {
 		return err
 	}
@@ -80,40 +83,65 @@ func (a *app) filter(ctx context.Context, c kinring.Current, command []string) (
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(c.Bytes()), a.err
 	out := limited{limit: store.MaxValue}
 	cmd.Stdout = &out
-	if err := cmd.Run(); err != nil {
+	err := cmd.Run()
+	switch {
+	case len(out.kept) > out.limit: // and whatever became of the command, that is the result
+		return out.kept, nil
+	case err != nil && ctx.Err() != nil:
+		return nil, &commandError{command[0] + " was ended because its time was over; nothing was changed"}
+	case err != nil:
 		return nil, commandFailed(command[0], err)
-	}
-	if out.Len() == 0 {
+	case len(out.kept) == 0:
 		return nil, kinring.Keep
 	}
-	return out.Bytes(), nil
+	return out.kept, nil
 }
 
 // limited keeps what is written to it, up to a limit and one byte more, which
-// shows that there was more.
+// shows that there was more. It is no bytes.Buffer, whose ReadFrom knows no limit.
 type limited struct {
-	bytes.Buffer
+	kept  []byte
 	limit int
 }
 
 func (l *limited) Write(p []byte) (int, error) {
-	room := l.limit + 1 - l.Len()
-	l.Buffer.Write(p[:min(room, len(p))])
-	return len(p), nil
+	n := min(l.limit+1-len(l.kept), len(p))
+	l.kept = append(l.kept, p[:n]...)
+	if n < len(p) {
+		return n, io.ErrShortWrite // and who goes on writing ends
+	}
+	return n, nil
 }
 
 // rescue tries a result that could not be written once more, and says so if it
 // is lost after all.
-func (a *app) rescue(ctx context.Context, err error) error {
+func (a *app) rescue(ctx context.Context, v kinring.Value, err error) (kinring.Value, error) {
 	var unsaved *kinring.Unsaved
 	if !errors.As(err, &unsaved) {
-		return err
+		return v, err
 	}
-	if _, again := unsaved.Retry(context.WithoutCancel(ctx)); again == nil {
-		return nil
+	saved, again := unsaved.Retry(context.WithoutCancel(ctx))
+	if again == nil || errors.Is(again, kinring.ErrPartial) {
+		return kinring.Value{Value: saved.Value, Revision: saved.Revision}, again
 	}
 	a.notice("the command's output could not be stored and is lost")
-	return errors.Join(err, unsaved.Discard())
+	return v, errors.Join(bare(err), unsaved.Discard())
+}
+
+// bare returns why a result could not be written, without what only a program can
+// do about it.
+func bare(err error) error {
+	var kept *kinring.Error
+	if !errors.As(err, &kept) {
+		return err
+	}
+	cause, own := kept.Cause().(*kinring.Error)
+	if !own {
+		return err
+	}
+	e := *cause
+	e.Op, e.Key = kept.Op, kept.Key
+	return &e
 }
 
 // commandError is the failure of a command that kinring ran.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kinring/kinring"
 	"github.com/kinring/kinring/backend/vault"
 )
 
@@ -195,10 +196,21 @@ func removeKey(ctx context.Context, o vault.Options, id uint64) error {
 	}
 	for _, s := range before.Slots {
 		if s.ID == id && s.Kind == "keyring" {
-			return vault.ForgetKeyring(ctx, o.Path, systemKeyring())
+			return halfRemoved(before, id, vault.ForgetKeyring(ctx, o.Path, systemKeyring()))
 		}
 	}
 	return nil
+}
+
+// halfRemoved says that the vault has the key no longer, and the keyring still has.
+func halfRemoved(d vault.Description, id uint64, err error) error {
+	if err == nil {
+		return nil
+	}
+	item := vault.KeyringService + "/" + d.ID
+	return &kinring.Error{Class: kinring.ErrPartial, Op: "remove key", Store: keyringKind(), Err: err,
+		Detail: "the key is removed, and the item in the keyring is still there: it opens nothing any more",
+		Done:   []string{fmt.Sprintf("key %d", id)}, Missing: []string{item}, Remedy: "remove " + item + " with the keyring's own program"}
 }
 
 const rekeyLong = `Give the vault a new vault key and seal everything anew, in one step; with

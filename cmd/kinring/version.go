@@ -23,15 +23,17 @@ func (a *app) versionCommand() *cobra.Command {
 		Use:   "version",
 		Short: "Print the version",
 		Args:  noArguments,
-		RunE: func(*cobra.Command, []string) error {
-			v := version()
-			if a.json {
-				return a.printJSON(v)
-			}
-			_, err := fmt.Fprintf(a.out, "kinring %s %s %s\n", v.Version, v.Platform, v.Go)
-			return err
-		},
+		RunE:  func(*cobra.Command, []string) error { return a.printVersion() },
 	}
+}
+
+func (a *app) printVersion() error {
+	v := version()
+	if a.json {
+		return a.printJSON(v)
+	}
+	_, err := fmt.Fprintf(a.out, "kinring %s %s %s\n", v.Version, v.Platform, v.Go)
+	return err
 }
 
 func version() versionDocument {

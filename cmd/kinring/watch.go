@@ -23,32 +23,40 @@ type watchDocument struct {
 }
 
 func (a *app) watchCommand() *cobra.Command {
+	var keys keyFlags
 	var count int
 	cmd := &cobra.Command{
-		Use:               "watch KEY",
-		Short:             "Print a line when a key changes",
-		Long:              watchLong,
-		Args:              (&keyFlags{}).arguments,
+		Use:   "watch KEY",
+		Short: "Print a line when a key changes",
+		Long:  watchLong,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if count < 0 {
+				return usage(fmt.Sprintf("--count is %d; use 0 for no limit", count))
+			}
+			return keys.arguments(cmd, args)
+		},
 		ValidArgsFunction: a.completeKey,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if a.timeout == 0 {
 				a.timeout = 365 * 24 * time.Hour
 			}
 			return a.with(cmd.Context(), func(ctx context.Context, ring *kinring.Ring) error {
-				return a.watch(ctx, ring, args[0], count)
+				return a.watch(ctx, ring, &keys, args, count)
 			})
 		},
 	}
+	keys.add(cmd)
 	cmd.Flags().IntVar(&count, "count", 0, "end after this many lines; 0 is no limit")
 	return cmd
 }
 
-func (a *app) watch(ctx context.Context, ring *kinring.Ring, name string, count int) error {
-	if _, err := ring.Family().Key(name); err != nil {
+func (a *app) watch(ctx context.Context, ring *kinring.Ring, keys *keyFlags, args []string, count int) error {
+	key, name, err := keys.key(ring, args)
+	if err != nil {
 		return err
 	}
 	n := 0
-	for event := range ring.Watch(ctx, name) {
+	for event := range ring.WatchKey(ctx, key) {
 		if err := a.printEvent(name, event); err != nil {
 			return err
 		}

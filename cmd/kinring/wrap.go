@@ -160,15 +160,15 @@ func readAtMost(name string, limit int64) ([]byte, error) {
 }
 
 func readProgram(name string) (*codesign.File, error) {
+	info, err := ordinary(name)
+	if err != nil {
+		return nil, err
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
 	return codesign.Read(f, info.Size(), codesign.Options{})
 }
 

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
+	"path"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -114,6 +116,18 @@ func TestEveryFormLooksAlike(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 		})
+	}
+}
+
+// TestFinderZip: what the Finder packs beside an app is no second app.
+func TestFinderZip(t *testing.T) {
+	packed := app(t)
+	for name := range maps.Clone(packed) {
+		packed["__MACOSX/"+path.Join(path.Dir(name), "._"+path.Base(name))] = signfixture.Entry{Data: []byte("\x00\x05\x16\x07 attributes")}
+	}
+	fsys, _ := open(t, "demo.zip", packed.Zip(t))
+	if got, want := describe(t, fsys, "."), describe(t, app(t).FS(), "."); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 

@@ -28,7 +28,15 @@ func openZip(r io.ReaderAt, size int64) (*FS, error) {
 // encrypted is the bit of a zip entry's flags that says so (APPNOTE, 4.4.4).
 const encrypted = 1
 
+// sidecars is the directory in which the Finder and ditto pack the extended
+// attributes of the other entries, under their paths. Unpacking puts them back and
+// leaves no such directory.
+const sidecars = "__MACOSX/"
+
 func (b *builder) addZip(f *zip.File, r io.ReaderAt) error {
+	if strings.HasPrefix(f.Name, sidecars) {
+		return nil
+	}
 	if strings.Contains(f.Name, `\`) {
 		return unreadable.At("zip archive", 0, "the entry %q has a backslash in its name, which systems read differently", f.Name)
 	}

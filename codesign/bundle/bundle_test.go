@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -138,12 +139,17 @@ func TestLinks(t *testing.T) {
 	k := newKit(t)
 	app := k.app()
 	app.Links["Resources/out"], app.Links["Resources/far"] = "../../../etc/passwd", "/etc/passwd"
+	app.Links["Resources/system"], app.Links["Resources/around"] = "/System/Library/Fonts", "/System/../etc/passwd"
+	volume := app.Build(t).FS()
+	volume["Applications"] = &fstest.MapFile{Mode: fs.ModeSymlink | 0o777, Data: []byte("/Applications")}
 	leaving := map[string]bool{}
-	for _, l := range k.walk(app.Build(t).FS(), "Demo.app").Links {
+	for _, l := range k.walk(volume, ".").Links {
 		leaving[strings.TrimPrefix(l.Path, "Demo.app/Contents/")] = l.Leaves
 	}
 	want := map[string]bool{
 		"Resources/link": false, "Resources/loop": false, "Resources/up": false, "Resources/out": true, "Resources/far": true,
+		"Resources/system": false, "Resources/around": true,
+		"Applications": false, // as in every disk image: no bundle, so nothing seals it
 		"Frameworks/Core.framework/Versions/Current": false, "Frameworks/Core.framework/Core": false, "Frameworks/Core.framework/Resources": false,
 	}
 	if fmt.Sprint(leaving) != fmt.Sprint(want) {
@@ -170,7 +176,7 @@ func TestBareProgram(t *testing.T) {
 	fsys := signfixture.Code{Path: "bin/tool", Signing: k.signing("tool")}.Tree(t).FS()
 	for _, root := range []string{"bin/tool", "bin", "."} {
 		tree := k.walk(fsys, root)
-		if len(tree.Executables) != 1 || tree.Executables[0].Role != bundle.RoleBare || tree.Executables[0].Bundle != nil || tree.Executables[0].Mode != 0o755 {
+		if len(tree.Executables) != 1 || tree.Executables[0].Role != bundle.RoleBare || tree.Executables[0].Bundle != nil {
 			t.Errorf("%s: %+v", root, tree.Executables)
 		}
 	}
@@ -318,10 +324,20 @@ func TestAround(t *testing.T) {
 		"/x/Net.xpc/Contents/MacOS/Net":                          "/x/Net.xpc|Contents/MacOS/Net",
 		"bin/tool":                                               "",
 		"dist/Demo.app":                                          "",
+		"src/repository.app/bin/tool":                            "",
+		"src/repository.app/Demo.app/Contents/MacOS/demo":        "src/repository.app/Demo.app|Contents/MacOS/demo",
 	} {
-		dir, inside, ok := bundle.Around(at)
+		dir, inside, ok := bundle.Around(at, func(dir string) bool { return path.Base(dir) != "repository.app" })
 		if got := dir + "|" + inside; ok != (want != "") || ok && got != want {
 			t.Errorf("%s: %q", at, got)
+		}
+	}
+}
+
+func TestIs(t *testing.T) {
+	for name, want := range map[string]bool{"Contents/Info.plist": true, "Info.plist": true, "Versions/A/Demo": true, "Resources/Info.plist": true, "src/main.go": false, "Resources/icon.png": false} {
+		if got := bundle.Is(fstest.MapFS{name: &fstest.MapFile{}}); got != want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

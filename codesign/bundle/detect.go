@@ -3,6 +3,7 @@ package bundle
 import (
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -60,15 +61,25 @@ func (w *walker) exists(at string) bool {
 	return err == nil
 }
 
+// Is reports whether a directory is laid out as a bundle. The name alone does not
+// tell: repositories are called example.app too.
+func Is(dir fs.FS) bool {
+	return slices.ContainsFunc([]string{"Contents", "Versions", "Info.plist", "Resources/Info.plist"}, func(name string) bool {
+		_, err := fs.Stat(dir, name)
+		return err == nil
+	})
+}
+
 // Around returns the outermost bundle in whose directory a path lies, and the
 // rest of the path, for a program that was named by its own path:
-// "dist/Demo.app/Contents/MacOS/demo" lies in "dist/Demo.app". Where the path
-// lies in no bundle, ok is false.
-func Around(at string) (dir, inside string, ok bool) {
+// "dist/Demo.app/Contents/MacOS/demo" lies in "dist/Demo.app". Is is asked about
+// directories that are named like a bundle. Where the path lies in no bundle, ok
+// is false.
+func Around(at string, is func(dir string) bool) (dir, inside string, ok bool) {
 	parts := strings.Split(path.Clean(at), "/")
-	for i := 0; i < len(parts)-1; i++ {
-		if kinds[path.Ext(parts[i])] != "" {
-			return strings.Join(parts[:i+1], "/"), strings.Join(parts[i+1:], "/"), true
+	for i := range len(parts) - 1 {
+		if dir := strings.Join(parts[:i+1], "/"); kinds[path.Ext(parts[i])] != "" && is(dir) {
+			return dir, strings.Join(parts[i+1:], "/"), true
 		}
 	}
 	return "", "", false

@@ -27,7 +27,7 @@ type Tree struct {
 type Link struct {
 	Path   string
 	Target string
-	Leaves bool // leads out of the outermost bundle around it, or out of the walk
+	Leaves bool // leads out of the outermost bundle around it; false outside every bundle
 }
 
 // Options of Walk. The zero value is what the shipped command uses.
@@ -130,7 +130,6 @@ type Executable struct {
 	Path   string
 	Role   Role
 	Bundle *Bundle        // the innermost bundle that it lies in; nil for a bare one
-	Mode   uint32         // permission bits
 	File   *codesign.File // nil where Err is not
 	Err    error          // it does not read as Mach-O though it starts like one
 }

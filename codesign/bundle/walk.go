@@ -118,27 +118,28 @@ func (w *walker) link(at string, parent *Bundle) {
 		w.problem(at, err)
 		return
 	}
-	w.tree.Links = append(w.tree.Links, Link{Path: at, Target: target, Leaves: leaves(at, target, w.home(parent))})
+	w.tree.Links = append(w.tree.Links, Link{Path: at, Target: target, Leaves: parent != nil && leaves(at, target, outermost(parent).Path)})
 }
 
-// home is the directory that a link must not lead out of: the outermost bundle,
-// or where the walk began.
-func (w *walker) home(b *Bundle) string {
-	if b == nil {
-		return w.root
-	}
+func outermost(b *Bundle) *Bundle {
 	for b.Parent != nil {
 		b = b.Parent
 	}
-	return b.Path
+	return b
 }
 
+// systemPlaces are where a link may lead from a bundle (StaticCode.cpp,
+// validateSymlinkResource).
+var systemPlaces = []string{"/System/", "/Library/"}
+
+// leaves reports whether a link leads out of a bundle.
 func leaves(at, target, home string) bool {
 	if path.IsAbs(target) {
-		return true
+		clean := path.Clean(target)
+		return !slices.ContainsFunc(systemPlaces, func(place string) bool { return strings.HasPrefix(clean, place) })
 	}
 	reached := path.Join(path.Dir(at), target)
-	return home != "." && reached != home && !strings.HasPrefix(reached, home+"/") || reached == ".." || strings.HasPrefix(reached, "../")
+	return reached != home && !strings.HasPrefix(reached, home+"/")
 }
 
 // file looks at a regular file.
@@ -176,7 +177,7 @@ func (w *walker) macho(at string, info fs.FileInfo, r io.ReaderAt, parent *Bundl
 	if !codesign.Is(start[:]) {
 		return
 	}
-	e := &Executable{Path: at, Bundle: parent, Mode: uint32(info.Mode().Perm())}
+	e := &Executable{Path: at, Bundle: parent}
 	file, err := codesign.Read(r, info.Size(), codesign.Options{Roots: w.options.Roots})
 	if e.File, e.Err = file, unreadable.Within(err, at, 0); err == nil {
 		w.tree.Read += file.Read

@@ -13,7 +13,7 @@ var signAgain = Remedy{
 var signatureRules = []Rule{
 	{
 		ID: "KR101-unsigned", Level: Error, Title: "code without a signature",
-		Why: "Apple silicon does not start unsigned code at all, and a bundle with one unsigned executable is neither notarized nor opened by Gatekeeper.",
+		Why: "Apple silicon does not start unsigned arm64 code, and a bundle with one unsigned executable is neither notarized nor opened by Gatekeeper.",
 		Remedy: Remedy{
 			General: "sign every mach-o file in the product, each of its architectures, before the bundle around it", Codesign: "codesign --options runtime --timestamp --sign IDENTITY PATH",
 			Builder: "list the file under mac.binaries", Forge: "list the file under osxSign.binaries", Xcode: "turn Code Sign On Copy on for the file in its copy phase",

@@ -77,10 +77,12 @@ func readPlanFile(fsys fs.FS, name string) ([]byte, error) {
 		return nil, fmt.Errorf("%q leads out of the directory of the plan", name)
 	}
 	info, err := fs.Stat(fsys, name)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if info.Size() > maxPlanFile {
+	case !info.Mode().IsRegular(): // opening a pipe may never return
+		return nil, fmt.Errorf("%s is no file", name)
+	case info.Size() > maxPlanFile:
 		return nil, fmt.Errorf("%s has %d bytes, more than %d", name, info.Size(), maxPlanFile)
 	}
 	return fs.ReadFile(fsys, name)
@@ -88,26 +90,28 @@ func readPlanFile(fsys fs.FS, name string) ([]byte, error) {
 
 // ReadPlan reads a plan: kinring's own TOML form, or the configuration of
 // electron-builder or electron-forge. Files that it names are looked up in the
-// directory of the plan, which is the root of fsys.
+// directory of the plan, which is the root of fsys. A plan that leaves nothing to
+// judge is an error.
 func ReadPlan(fsys fs.FS, name string) (*Plan, error) {
 	p := &Plan{Name: name}
 	switch ext := path.Ext(name); ext {
-	case ".js", ".cjs", ".mjs", ".ts", ".json5":
-		p.fault("KR707", name, "%s", programAdvice(name))
-		return p, nil
+	case ".js", ".cjs", ".mjs", ".ts":
+		return nil, fmt.Errorf("plan %s: it is a program; print its value and judge that: "+
+			"node -p 'JSON.stringify(require(\"./%s\"))' > config.json", name, name)
 	case ".toml", ".json", ".yml", ".yaml":
 		data, err := readPlanFile(fsys, name)
 		if err != nil {
 			return nil, fmt.Errorf("plan: %w", err)
 		}
-		return p, p.parse(fsys, ext, data)
+		if err := p.parse(fsys, ext, data); err != nil {
+			return nil, err
+		}
+		if len(p.Targets)+len(p.Faults) == 0 {
+			return nil, fmt.Errorf("plan %s names no code, so there is nothing to judge", name)
+		}
+		return p, nil
 	}
 	return nil, fmt.Errorf("plan %s: not a .toml, .json, .yml or .yaml file", name)
-}
-
-// programAdvice tells how a configuration that is a program can be judged.
-func programAdvice(name string) string {
-	return "the configuration is a program; print its value and judge that: node -p 'JSON.stringify(require(\"./" + name + "\"))' > config.json"
 }
 
 // parse fills the plan from its file.

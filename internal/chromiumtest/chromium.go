@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kinring/kinring/internal/child"
 	"github.com/kinring/kinring/internal/require"
 )
 
@@ -115,8 +116,7 @@ func (p Profile) start(t testing.TB) *browser {
 	args := append(flags[:len(flags):len(flags)], "--user-data-dir="+p.Dir, "--password-store="+p.Store, "about:blank")
 	b := &browser{cmd: exec.Command(Program(t), args...), in: in, out: bufio.NewReader(out), ended: make(chan struct{})}
 	b.cmd.Env, b.cmd.Stderr, b.cmd.ExtraFiles = p.Env, &b.noise, []*os.File{fromUs, toUs}
-	endWithParent(b.cmd)
-	if err := b.cmd.Start(); err != nil {
+	if err := child.Start(b.cmd); err != nil {
 		t.Fatal(err)
 	}
 	_, _ = fromUs.Close(), toUs.Close()

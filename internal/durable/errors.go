@@ -9,6 +9,10 @@ import (
 	"github.com/kinring/kinring/store"
 )
 
+// Failure turns what the operating system said of a file, in a call of the caller's
+// own, into the error that this package would give.
+func Failure(op, path string, err error) error { return failure(op, path, err) }
+
 // failure turns an error of the operating system into a store error that names
 // the file. A store error is kept.
 func failure(op, path string, err error) error {
@@ -21,6 +25,9 @@ func failure(op, path string, err error) error {
 	}
 	e := &store.Error{Op: op, Store: path, Native: nativeName(err), Err: cause(err)}
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && makes(op):
+		// Nobody looked for anything: what is missing is the place for it.
+		e.Class, e.Reason, e.Detail, e.Remedy = store.ErrUnavailable, store.ErrOutOfReach, "its directory is not there", "make it, or correct the path"
 	case errors.Is(err, fs.ErrNotExist):
 		e.Class, e.Detail = store.ErrNotFound, "there is no such file"
 	case errors.Is(err, fs.ErrExist):
@@ -38,6 +45,9 @@ func failure(op, path string, err error) error {
 	}
 	return e
 }
+
+// makes reports whether an operation makes something.
+func makes(op string) bool { return op == "write" || op == "make directory" || op == "sync" }
 
 func ended(op, path string, err error) error {
 	class := store.ErrCancelled

@@ -78,7 +78,8 @@ func (f Fences) Hold(ctx context.Context, key store.Key) (*Fence, error) {
 	}
 	state, err := read(ctx, path)
 	if err != nil {
-		return nil, errors.Join(err, lock.Unlock())
+		_ = lock.Unlock() // nothing was done under it
+		return nil, err
 	}
 	return &Fence{State: state, lock: lock, path: path}, nil
 }

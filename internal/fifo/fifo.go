@@ -70,10 +70,3 @@ func (q *Queue) leave(key store.Key, done chan struct{}) {
 	}
 	close(done)
 }
-
-// Idle reports whether no operation waits or works.
-func (q *Queue) Idle() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.tails) == 0
-}

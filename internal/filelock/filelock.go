@@ -48,14 +48,14 @@ func Acquire(ctx context.Context, path string, o Options) (*Lock, error) {
 	}
 	pause := time.NewTimer(0)
 	defer pause.Stop()
-	for {
+	for busy := false; ; busy = true {
 		select {
 		case <-ctx.Done():
-			return nil, gaveUp(ctx, path)
+			return nil, gaveUp(ctx, path, busy)
 		case <-pause.C:
 		}
 		if ctx.Err() != nil { // both were ready
-			return nil, gaveUp(ctx, path)
+			return nil, gaveUp(ctx, path, busy)
 		}
 		l, err := try(path, o.Mode)
 		if !errors.Is(err, errBusy) {
@@ -106,8 +106,12 @@ func stillThere(f *os.File, path string) bool {
 	return err == nil && os.SameFile(held, named)
 }
 
-func gaveUp(ctx context.Context, path string) error {
+// gaveUp says why the wait is over. Who never tried does not know of another holder.
+func gaveUp(ctx context.Context, path string, busy bool) error {
 	err := store.FromContext(ctx).(*store.Error)
+	if !busy {
+		return err
+	}
 	err.Detail = "another program holds the lock " + path
 	err.Remedy = "wait until it is done, or end it"
 	return err

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -117,5 +118,16 @@ func TestWhatCannotBeALock(t *testing.T) {
 	}
 	if _, err := os.Lstat(target); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the symlink's target was made: %v", err)
+	}
+}
+
+// TestGivingUpBlamesNobodyUnseen: who was called off before the first try does not
+// know of another holder.
+func TestGivingUpBlamesNobodyUnseen(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := filelock.Acquire(ctx, filepath.Join(t.TempDir(), "a.lock"), filelock.Options{Mode: 0o600})
+	if !errors.Is(err, store.ErrCancelled) || strings.Contains(err.Error(), "holds") {
+		t.Errorf("got %v, want cancelled and no word of a holder", err)
 	}
 }

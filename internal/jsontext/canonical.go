@@ -31,7 +31,7 @@ func Canonical(value []byte) []byte {
 		return value
 	}
 	out, err := encode(tree)
-	if err != nil || losesSurrogates(value, out) {
+	if err != nil || LosesSurrogates(value, out) {
 		return value
 	}
 	return out
@@ -95,10 +95,10 @@ func encode(tree any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// losesSurrogates reports whether decoding may have put the replacement
+// LosesSurrogates reports whether decoding may have put the replacement
 // character where the text escapes half a surrogate pair, so that two different
 // texts would look the same.
-func losesSurrogates(in, out []byte) bool {
+func LosesSurrogates(in, out []byte) bool {
 	if !bytes.ContainsRune(out, utf8.RuneError) {
 		return false
 	}

@@ -2,6 +2,7 @@ package keyringtest
 
 import (
 	"bufio"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,12 +25,13 @@ type Bus struct {
 	// programs point into. Its path is short enough for sockets.
 	Home string
 
+	config string
 	daemon *process
 }
 
 // configuration has no servicedir: with one, a call to a keyring that is not
 // there would start another.
-const configuration = `<busconfig><type>session</type><listen>unix:dir=@DIR@</listen><auth>EXTERNAL</auth>
+const configuration = `<busconfig><type>session</type><listen>unix:path=@SOCKET@</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy>
 @MORE@</busconfig>
 `
@@ -60,14 +62,23 @@ func NewActivatingBus(t testing.TB, services ...Service) *Bus {
 
 func newBus(t testing.TB, more string) *Bus {
 	t.Helper()
-	program := need(t, ToolBus, ToolBus, "dbus-daemon")
+	need(t, ToolBus, ToolBus, "dbus-daemon")
 	b := &Bus{Home: newHome(t)}
-	config := filepath.Join(b.Home, "session.conf")
-	text := strings.NewReplacer("@DIR@", filepath.Join(b.Home, "run"), "@MORE@", more).Replace(configuration)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	b.config = filepath.Join(b.Home, "session.conf")
+	socket := filepath.Join(b.Home, "run", "bus")
+	text := strings.NewReplacer("@SOCKET@", socket, "@MORE@", more).Replace(configuration)
+	if err := os.WriteFile(b.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program, "--config-file="+config, "--nofork", "--nopidfile", "--print-address=1")
+	b.Address = "unix:path=" + socket
+	b.start(t)
+	return b
+}
+
+// start returns when the bus listens: it says so by its address.
+func (b *Bus) start(t testing.TB) {
+	t.Helper()
+	cmd := exec.Command(ToolBus, "--config-file="+b.config, "--nofork", "--nopidfile", "--print-address=1")
 	cmd.Env = b.Environment()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -75,11 +86,9 @@ func newBus(t testing.TB, more string) *Bus {
 	}
 	b.daemon = start(t, cmd)
 	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("the bus does not say its address: %v", err)
+	if err != nil || !strings.HasPrefix(line, b.Address+",") {
+		t.Fatalf("the bus says %q, %v; want %s\n%s", line, err, b.Address, b.daemon.output())
 	}
-	b.Address = strings.TrimSpace(line)
-	return b
 }
 
 // memory is a file system in memory, where there is one: a keyring rewrites and
@@ -149,10 +158,30 @@ func (b *Bus) Connect(t testing.TB) *dbus.Conn {
 	return conn
 }
 
+// client returns a connection that the keyring knows: gnome-keyring now and then
+// answers somebody's first call as if there were no such method.
+func (b *Bus) client(t testing.TB) *dbus.Conn {
+	t.Helper()
+	conn := b.Connect(t)
+	for {
+		err := conn.Object(Name, ServicePath).Call("org.freedesktop.Secret.Service.ReadAlias", 0, "default").Err
+		if e := (dbus.Error{}); !errors.As(err, &e) || e.Name != "org.freedesktop.DBus.Error.UnknownMethod" {
+			return conn
+		}
+	}
+}
+
 // Stop ends the bus, as the end of a session does.
 func (b *Bus) Stop(t testing.TB) {
 	t.Helper()
 	b.daemon.stop(t)
+}
+
+// Restart ends the bus and starts another at the same address.
+func (b *Bus) Restart(t testing.TB) {
+	t.Helper()
+	b.Stop(t)
+	b.start(t)
 }
 
 // waitFor returns when the name has an owner, or when the program that should

@@ -8,15 +8,8 @@ import (
 )
 
 // Freeze stops the daemon from answering until thaw is called.
-func (k *GNOME) Freeze(t testing.TB) (thaw func()) {
+func (d daemon) Freeze(t testing.TB) (thaw func()) {
 	t.Helper()
-	k.daemon.signal(t, syscall.SIGSTOP)
-	return func() { k.daemon.signal(t, syscall.SIGCONT) }
-}
-
-// Freeze stops the daemon from answering until thaw is called.
-func (k *KWallet) Freeze(t testing.TB) (thaw func()) {
-	t.Helper()
-	k.daemon.signal(t, syscall.SIGSTOP)
-	return func() { k.daemon.signal(t, syscall.SIGCONT) }
+	d.signal(t, syscall.SIGSTOP)
+	return func() { d.signal(t, syscall.SIGCONT) }
 }

@@ -14,8 +14,8 @@ const ToolKeePassXC = "keepassxc"
 
 // KeePassXC is a running KeePassXC.
 type KeePassXC struct {
-	Bus    *Bus
-	daemon *process
+	Bus *Bus
+	daemon
 }
 
 // database is an empty one whose root group is exposed as a collection.
@@ -49,8 +49,8 @@ func NewKeePassXC(t testing.TB) *KeePassXC {
 	cmd := exec.Command(program, "--pw-stdin", path)
 	cmd.Env = k.Bus.Environment()
 	cmd.Stdin = strings.NewReader(Password + "\n")
-	k.daemon = start(t, cmd)
-	k.Bus.waitFor(t, Name, k.daemon)
+	k.process = start(t, cmd)
+	k.Bus.waitFor(t, Name, k.process)
 	k.waitUntilOpen(t)
 	return k
 }
@@ -70,7 +70,7 @@ func (k *KeePassXC) waitUntilOpen(t testing.TB) {
 		}
 		select {
 		case <-pause.C:
-		case <-k.daemon.ended:
+		case <-k.ended:
 			t.Fatalf("KeePassXC ended: %s", k.Log())
 		case <-t.Context().Done():
 			t.Fatalf("KeePassXC does not open its database: %v", err)
@@ -98,6 +98,3 @@ func (k *KeePassXC) makeDatabase(t testing.TB) string {
 	}
 	return path
 }
-
-// Log returns what KeePassXC has complained of.
-func (k *KeePassXC) Log() string { return k.daemon.output() }

@@ -14,12 +14,14 @@ import (
 const ToolKWallet = "kwalletd5"
 
 // Wallet is the collection of the wallet that KWallet makes.
-const Wallet = ServicePath + "/collection/kdewallet"
+const Wallet = ServicePath + "/collection/" + defaultWallet
+
+const defaultWallet = "kdewallet"
 
 // KWallet is a running KWallet.
 type KWallet struct {
-	Bus    *Bus
-	daemon *process
+	Bus *Bus
+	daemon
 }
 
 // walletConfig turns the Secret Service on and the first-use dialogue off.
@@ -36,26 +38,34 @@ func NewKWallet(t testing.TB) *KWallet {
 		t.Fatal(err)
 	}
 	k.start(t)
-	k.open(t)
+	k.open(t, defaultWallet)
 	k.Restart(t) // a wallet becomes a collection only when the daemon starts
 	return k
+}
+
+// NewClosed makes another wallet, which is not open afterwards.
+func (k *KWallet) NewClosed(t testing.TB, name string) {
+	t.Helper()
+	k.Lock(t) // which saves what is in it
+	k.open(t, name)
+	k.Restart(t)
 }
 
 func (k *KWallet) start(t testing.TB) {
 	t.Helper()
 	cmd := exec.Command(need(t, ToolKWallet, "kwalletd5", "libkf5wallet-bin"))
 	cmd.Env = k.Bus.Environment()
-	k.daemon = start(t, cmd)
-	k.Bus.waitFor(t, Name, k.daemon)
+	k.process = start(t, cmd)
+	k.Bus.waitFor(t, Name, k.process)
 }
 
-// open opens the wallet as the desktop's login does, and makes it if there is
-// none. The password is handed over as 56 bytes that were derived from it.
-func (k *KWallet) open(t testing.TB) {
+// open opens a wallet as the desktop's login does, and makes it if there is none.
+// The password is handed over as 56 bytes that were derived from it.
+func (k *KWallet) open(t testing.TB, name string) {
 	t.Helper()
 	hash := bytes.Repeat([]byte(Password), 56)[:56]
 	wallet := k.Bus.Connect(t).Object("org.kde.kwalletd5", "/modules/kwalletd5")
-	if err := wallet.Call("org.kde.KWallet.pamOpen", 0, "kdewallet", hash, int32(0)).Err; err != nil {
+	if err := wallet.Call("org.kde.KWallet.pamOpen", 0, name, hash, int32(0)).Err; err != nil {
 		t.Fatal(err)
 	}
 }
@@ -64,7 +74,7 @@ func (k *KWallet) open(t testing.TB) {
 // a prompt that asks nobody while the wallet is open.
 func (k *KWallet) Unlock(t testing.TB) {
 	t.Helper()
-	k.open(t)
+	k.open(t, defaultWallet)
 	conn := k.Bus.Connect(t)
 	var unlocked []dbus.ObjectPath
 	var prompt dbus.ObjectPath
@@ -94,12 +104,6 @@ func (k *KWallet) Lock(t testing.TB) {
 	lock(t, k.Bus, Wallet)
 }
 
-// Stop kills the daemon.
-func (k *KWallet) Stop(t testing.TB) {
-	t.Helper()
-	k.daemon.stop(t)
-}
-
 // Restart kills the daemon and starts it again on the same files, with the wallet
 // open.
 func (k *KWallet) Restart(t testing.TB) {
@@ -108,12 +112,3 @@ func (k *KWallet) Restart(t testing.TB) {
 	k.start(t)
 	k.Unlock(t)
 }
-
-// Dump returns all items, as Dump does.
-func (k *KWallet) Dump(t testing.TB) []Entry {
-	t.Helper()
-	return dump(t, k.Bus.Connect(t))
-}
-
-// Log returns what the daemon has complained of.
-func (k *KWallet) Log() string { return k.daemon.output() }

@@ -43,8 +43,9 @@ type Prompter struct {
 	answers   []Answer
 	exchanges map[string]*exchange // by sender and callback
 
-	mu    sync.Mutex
-	asked int
+	mu      sync.Mutex
+	changed *sync.Cond
+	asked   int
 }
 
 // NewPrompter answers the prompts on the bus, one answer each; the last one is
@@ -52,6 +53,7 @@ type Prompter struct {
 func (b *Bus) NewPrompter(t testing.TB, answers ...Answer) *Prompter {
 	t.Helper()
 	p := &Prompter{conn: b.Connect(t), answers: answers, exchanges: map[string]*exchange{}}
+	p.changed = sync.NewCond(&p.mu)
 	if reply, err := p.conn.RequestName(prompterName, dbus.NameFlagDoNotQueue); err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
 		t.Fatalf("becoming the prompter: %v, %v", reply, err)
 	}
@@ -75,6 +77,16 @@ func (p *Prompter) Asked() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.asked
+}
+
+// Await waits until there was a prompt. One that is given up may be shown some time
+// later.
+func (p *Prompter) Await() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.asked == 0 {
+		p.changed.Wait()
+	}
 }
 
 func (p *Prompter) serve(m *dbus.Message) {
@@ -111,6 +123,7 @@ func (p *Prompter) next() Answer {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asked++
+	p.changed.Broadcast()
 	return p.answers[min(p.asked, len(p.answers))-1]
 }
 

@@ -5,11 +5,14 @@ package litedb
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"io"
 
+	"github.com/kinring/kinring/store"
 	"modernc.org/sqlite"
+	codes "modernc.org/sqlite/lib"
 )
 
 // background is what SQLite is called with: its calls are short and local, what
@@ -24,6 +27,10 @@ var background = context.Background()
 type Conn struct {
 	c     driver.Conn
 	stmts map[string]statement // by their text
+	// held is c as database/sql sees it, the only connection of db: the driver sets
+	// limits on no other kind.
+	db   *sql.DB
+	held *sql.Conn
 }
 
 // statement is what the driver's statements are.
@@ -33,13 +40,57 @@ type statement interface {
 	driver.StmtQueryContext
 }
 
-// Open opens a connection to a file at an Address.
-func Open(address string) (*Conn, error) {
-	c, err := (&sqlite.Driver{}).Open(address)
+// connector opens connections with a driver of their own, so that what another part
+// of the program has registered with SQLite's does not concern them.
+type connector string
+
+func (c connector) Connect(context.Context) (driver.Conn, error) {
+	return c.Driver().Open(string(c))
+}
+
+func (connector) Driver() driver.Driver { return &sqlite.Driver{} }
+
+// Open opens a connection and reads the schema of the file, which ends with the
+// context: a few pages can be made to hold one that has no end.
+func Open(ctx context.Context, t Target) (*Conn, error) {
+	db := sql.OpenDB(connector(t.uri))
+	held, err := db.Conn(background)
 	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	n := &Conn{stmts: map[string]statement{}, db: db, held: held}
+	err = held.Raw(func(c any) error { n.c = c.(driver.Conn); return nil })
+	if err == nil && t.Longest > 0 {
+		_, err = sqlite.Limit(held, codes.SQLITE_LIMIT_LENGTH, t.Longest)
+	}
+	if err == nil {
+		err = n.prepare(ctx, t.pragmas)
+	}
+	if err != nil {
+		_ = n.Close() // nothing was written through it
 		return nil, err
 	}
-	return &Conn{c: c, stmts: map[string]statement{}}, nil
+	return n, nil
+}
+
+// prepare sets pragmas and reads the schema, in one script: the driver heeds the
+// context from the second statement on, and the first must not need the schema.
+// Waiting for locks is the caller's.
+func (n *Conn) prepare(ctx context.Context, pragmas []string) error {
+	script := "PRAGMA busy_timeout(0);"
+	for _, pragma := range pragmas {
+		script += "PRAGMA " + pragma + ";"
+	}
+	_, err := n.c.(driver.ExecerContext).ExecContext(ctx, script+"SELECT 1 FROM sqlite_schema LIMIT 0", nil)
+	return ended(ctx, err)
+}
+
+// ended says what the context says where that broke a call off.
+func ended(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return store.FromContext(ctx)
+	}
+	return err
 }
 
 // PersistWAL keeps the companions of a file with a write-ahead log in place when
@@ -55,7 +106,7 @@ func (n *Conn) Close() error {
 	for _, s := range n.stmts {
 		errs = append(errs, s.Close())
 	}
-	return errors.Join(append(errs, n.c.Close())...)
+	return errors.Join(append(errs, n.held.Close(), n.db.Close())...)
 }
 
 // prepared returns a statement, prepared at its first use: before that nobody
@@ -100,11 +151,21 @@ func (n *Conn) Exec(query string, args ...any) error {
 
 // Query runs a statement and calls f with every row of its result.
 func (n *Conn) Query(query string, args []any, f func(Columns) error) error {
+	return n.query(background, query, args, f)
+}
+
+// QueryWithin is Query for what takes long before it has its first row: it ends with
+// the context.
+func (n *Conn) QueryWithin(ctx context.Context, query string, args []any, f func(Columns) error) error {
+	return ended(ctx, n.query(ctx, query, args, f))
+}
+
+func (n *Conn) query(ctx context.Context, query string, args []any, f func(Columns) error) error {
 	s, err := n.prepared(query)
 	if err != nil {
 		return err
 	}
-	rows, err := s.QueryContext(background, named(args))
+	rows, err := s.QueryContext(ctx, named(args))
 	if err != nil {
 		return err
 	}

@@ -13,18 +13,24 @@ import (
 	codes "modernc.org/sqlite/lib"
 )
 
-// Address is the URI of a file, with parameters of SQLite such as "mode=ro" and
-// pragmas that are set on the connection. The path is escaped: one with a ? or a
-// % must not be read as parameters.
-func Address(path, parameters string, pragmas ...string) string {
+// Target is a file and how it is opened.
+type Target struct {
+	uri     string
+	pragmas []string
+	// Longest bounds a row, in bytes; a longer one is SQLITE_TOOBIG. 0 leaves it at
+	// SQLite's own bound, a gigabyte.
+	Longest int
+}
+
+// Address is a file, with parameters of SQLite such as "mode=ro" and pragmas that
+// are set on the connection. The path is escaped: one with a ? or a % must not be
+// read as parameters.
+func Address(path, parameters string, pragmas ...string) Target {
 	p := filepath.ToSlash(path)
 	if !strings.HasPrefix(p, "/") {
 		p = "/" + p // a drive letter
 	}
-	for _, pragma := range pragmas {
-		parameters += "&_pragma=" + pragma
-	}
-	return (&url.URL{Scheme: "file", Path: p, RawQuery: parameters}).String()
+	return Target{uri: (&url.URL{Scheme: "file", Path: p, RawQuery: parameters}).String(), pragmas: pragmas}
 }
 
 // Code returns SQLite's extended result code, or 0.

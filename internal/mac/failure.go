@@ -14,7 +14,14 @@ type meaning struct {
 	remedy string
 }
 
-var noService = meaning{store.ErrUnavailable, store.ErrNoService, "run the program in a login session of the user"}
+var (
+	noService = meaning{store.ErrUnavailable, store.ErrNoService, "run the program in a login session of the user"}
+	writable  = meaning{class: store.ErrDenied, remedy: "make the keychain's file and its folder writable for this user"}
+)
+
+// unlocking names both ways: no password opens the data-protection keychain, and no
+// login the other one where its password is another.
+const unlocking = "log in to this Mac or unlock its screen; for a login keychain: security unlock-keychain"
 
 // meanings holds each status that says something definite. A write that ends in
 // one of them has changed nothing.
@@ -28,14 +35,19 @@ var meanings = map[secitem.Status]meaning{
 	secitem.ErrNoSuchKeychain:        {store.ErrUnavailable, store.ErrNoService, "look at the list of keychains: security list-keychains"},
 	secitem.ErrInvalidKeychain:       {class: store.ErrCorrupt, remedy: "restore the keychain's file from a backup"},
 	secitem.ErrDecode:                {class: store.ErrCorrupt, remedy: "sign in again"},
-	secitem.ErrInteractionNotAllowed: {class: store.ErrLocked, remedy: "unlock the keychain: security unlock-keychain"},
+	secitem.ErrInteractionNotAllowed: {class: store.ErrLocked, remedy: unlocking},
 	secitem.ErrInteractionRequired:   {class: store.ErrLocked, remedy: "run the program where a person can be asked"},
 	secitem.ErrInDarkWake:            {class: store.ErrLocked, remedy: "try again when the machine is awake"},
-	secitem.ErrAuthNeeded:            {class: store.ErrLocked, remedy: "unlock the keychain: security unlock-keychain"},
+	secitem.ErrAuthNeeded:            {class: store.ErrLocked, remedy: unlocking},
 	secitem.ErrAuthFailed:            {class: store.ErrDenied, remedy: "allow the program to use the item when macOS asks"},
-	secitem.ErrWritePermission:       {class: store.ErrDenied, remedy: "make the keychain's file writable for this user"},
-	secitem.ErrReadOnly:              {class: store.ErrDenied, remedy: "make the keychain's file writable for this user"},
+	secitem.ErrWritePermission:       writable,
+	secitem.ErrReadOnly:              writable,
 	secitem.ErrUserCanceled:          {class: store.ErrCancelled, remedy: "allow it when macOS asks"},
+	secitem.ErrVerifyFailed:          {class: store.ErrCorrupt, remedy: "sign in again"},
+	secitem.ErrFileNotPermitted:      writable,
+	secitem.ErrFileAccess:            writable,
+	secitem.ErrFileReadOnly:          writable,
+	secitem.ErrFileNoSpace:           {store.ErrUnavailable, store.ErrNoService, "make room on the disk"},
 	secitem.ErrDiskFull:              {store.ErrUnavailable, store.ErrNoService, "make room on the disk"},
 	secitem.ErrDataNotAvailable:      {store.ErrUnavailable, store.ErrNoService, "try again after the first unlock"},
 	secitem.ErrUpgradePending:        {store.ErrUnavailable, store.ErrNoService, "try again when macOS has upgraded the keychain"},
@@ -74,7 +86,7 @@ func Failure(err error) error {
 		m, known = vague[s]
 	}
 	if !known {
-		m = meaning{store.ErrUnavailable, store.ErrNoService, "look into the system's log: log show --last 5m --predicate 'process == \"secd\"'"}
+		m = meaning{store.ErrUnavailable, store.ErrNoService, "look into the system's log: log show --last 5m --predicate 'process == \"secd\" || process == \"securityd\"'"}
 	}
 	return &store.Error{Class: m.class, Reason: m.reason, Detail: s.Meaning(), Native: s.Native(), Remedy: m.remedy}
 }

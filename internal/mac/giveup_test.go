@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/kinring/kinring/internal/secitem/emulator"
 	"github.com/kinring/kinring/store"
@@ -21,6 +23,7 @@ func TestGivenUp(t *testing.T) {
 		{"reading", Reading, store.ErrCancelled, "the keychain has not answered"},
 		{"writing", Writing, store.ErrOutcomeUnknown, "the keychain has not answered"},
 		{"asking", Asking, store.ErrCancelled, "the keychain's question was not answered"},
+		{"asking to write", AskingToWrite, store.ErrOutcomeUnknown, "the keychain has not answered"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := New(emulator.New().Run(emulator.Program{Name: "app"}))
@@ -71,5 +74,25 @@ func TestEndedBefore(t *testing.T) {
 	cancel()
 	if _, err := Do(ctx, p, item, Writing, func() (string, error) { t.Error("it was made"); return "", nil }); !errors.Is(err, store.ErrCancelled) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestPatience: a person has as long as the caller, a keychain that asks nobody has
+// not.
+func TestPatience(t *testing.T) {
+	for kind, want := range map[Kind]error{Reading: store.ErrTimedOut, Writing: store.ErrOutcomeUnknown, Asking: nil, AskingToWrite: nil} {
+		synctest.Test(t, func(t *testing.T) {
+			p := New(emulator.New().Run(emulator.Program{Name: "app"}))
+			ctx, cancel := context.WithTimeout(t.Context(), 6*SilentLimit)
+			defer cancel()
+			v, err := Do(ctx, p, item, kind, func() (string, error) {
+				time.Sleep(3 * SilentLimit) // of the bubble's clock
+				return "answer", nil
+			})
+			if want == nil && (v != "answer" || err != nil) || !errors.Is(err, want) {
+				t.Errorf("kind %d: %q, %v, want %v", kind, v, err, want)
+			}
+			time.Sleep(3 * SilentLimit) // what was given up ends too
+		})
 	}
 }

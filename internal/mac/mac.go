@@ -49,6 +49,9 @@ const (
 	Writing
 	// Asking reads, and may ask a person.
 	Asking
+	// AskingToWrite is Writing that may ask a person first, to unlock the keychain
+	// say. It takes its turn with the item's other calls.
+	AskingToWrite
 )
 
 // asked is the place in the line of questions, whatever item they are about.
@@ -56,14 +59,14 @@ var asked = store.Key{Service: "question"}
 
 // Do makes a call about an item in its turn. When the context ends it returns at
 // once, with ErrTimedOut or ErrCancelled if nothing was changed, and with
-// ErrOutcomeUnknown for a Writing call that has begun. The zero Key stands for
+// ErrOutcomeUnknown for a call that writes and has begun. The zero Key stands for
 // the keychain as a whole.
 func Do[T any](ctx context.Context, p *Program, item store.Key, kind Kind, call func() (T, error)) (T, error) {
 	var none T
 	if err := store.FromContext(ctx); err != nil {
 		return none, err
 	}
-	if kind != Asking {
+	if kind == Reading || kind == Writing {
 		bounded, cancel := context.WithTimeout(ctx, SilentLimit)
 		defer cancel()
 		ctx = bounded
@@ -143,7 +146,7 @@ func (c *pending[T]) giveUp(ctx context.Context, kind Kind) (T, error) {
 	default:
 	}
 	switch kind {
-	case Writing:
+	case Writing, AskingToWrite:
 		return none, &store.Error{Class: store.ErrOutcomeUnknown, Err: gone.Err,
 			Detail: "the keychain has not answered", Remedy: "read the item to see what came of it"}
 	case Asking:

@@ -42,6 +42,14 @@ const (
 	ErrMissingEntitlement    Status = -34018
 	ErrUpgradePending        Status = -34019
 	ErrRestrictedAPI         Status = -34020
+	ErrVerifyFailed          Status = -67808
+
+	// What the kernel answers about the login keychain's file: errSecErrnoBase
+	// (errors.cpp) and the error's number.
+	ErrFileNotPermitted Status = 100000 + 1
+	ErrFileAccess       Status = 100000 + 13
+	ErrFileNoSpace      Status = 100000 + 28
+	ErrFileReadOnly     Status = 100000 + 30
 
 	ErrCodeRequirement   Status = -67050
 	ErrCodeSignature     Status = -67061
@@ -83,6 +91,11 @@ var known = map[Status]struct{ name, text string }{
 	ErrMissingEntitlement:    {"errSecMissingEntitlement", "this program is not entitled to the access group"},
 	ErrUpgradePending:        {"errSecUpgradePending", "the keychain waits for an upgrade"},
 	ErrRestrictedAPI:         {"errSecRestrictedAPI", "the system keeps that to itself"},
+	ErrVerifyFailed:          {"errSecVerifyFailed", "the item does not decrypt"},
+	ErrFileNotPermitted:      {"errSecErrnoBase+EPERM", "the keychain's file may not be changed"},
+	ErrFileAccess:            {"errSecErrnoBase+EACCES", "the keychain's file may not be opened"},
+	ErrFileNoSpace:           {"errSecErrnoBase+ENOSPC", "the disk is full"},
+	ErrFileReadOnly:          {"errSecErrnoBase+EROFS", "the keychain's file is on a volume that is read only"},
 	ErrCodeRequirement:       {"errSecCSReqFailed", "the program is not the one that is required"},
 	ErrCodeSignature:         {"errSecCSSignatureFailed", "the program is not what was signed"},
 	ErrCodeInvalidAttrs:      {"errSecCSInvalidAttributeValues", "a program cannot be named like that"},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/kinring/kinring/internal/jsontext"
 )
@@ -150,8 +151,5 @@ func (o object) appended(name string, value []byte) []byte {
 }
 
 func splice(text []byte, out span, in []byte) []byte {
-	r := make([]byte, 0, len(text)-(out.end-out.start)+len(in))
-	r = append(r, text[:out.start]...)
-	r = append(r, in...)
-	return append(r, text[out.end:]...)
+	return slices.Concat(text[:out.start], in, text[out.end:])
 }

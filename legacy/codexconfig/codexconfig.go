@@ -13,6 +13,7 @@
 package codexconfig
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -139,8 +140,10 @@ type problem struct {
 
 func (p *problem) Error() string { return fmt.Sprintf("line %d: %s", p.line, p.text) }
 
-// find returns the mode that a configuration names, or the default.
+// find returns the mode that a configuration names, or the default. A byte order mark
+// is passed over, as Codex's parser does.
 func (s Selector) find(text []byte) (string, error) {
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	var tree map[string]any
 	if err := toml.Unmarshal(text, &tree); err != nil {
 		return "", &problem{lineOfError(err), "it is not TOML"}

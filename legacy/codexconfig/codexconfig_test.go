@@ -72,6 +72,7 @@ func TestFeatureIsOn(t *testing.T) {
 func TestModes(t *testing.T) {
 	for _, c := range []struct{ name, text, login, mcp string }{
 		{"empty", "", "file", "auto"},
+		{"a byte order mark", "\ufeffcli_auth_credentials_store = 'keyring'\n", "keyring", "auto"},
 		{"other settings", "model = \"x\"\n[mcp_servers.a]\nurl = \"https://a.invalid\"\n", "file", "auto"},
 		{"file", "cli_auth_credentials_store = \"file\"\nmcp_oauth_credentials_store = \"file\"", "file", "file"},
 		{"keyring", "cli_auth_credentials_store = 'keyring'\r\nmcp_oauth_credentials_store = 'keyring'\r\n", "keyring", "keyring"},

@@ -103,7 +103,10 @@ func (l *login) Put(ctx context.Context, key store.Key, item store.Item, cond st
 }
 
 func (l *login) Delete(ctx context.Context, key store.Key, cond store.Condition) error {
-	err := l.locked(ctx, key, cond, func(ctx context.Context) error { return l.Store.Delete(ctx, key, cond) })
+	err := source.CheckDelete(cond)
+	if err == nil {
+		err = l.locked(ctx, key, cond, func(ctx context.Context) error { return l.Store.Delete(ctx, key, cond) })
+	}
 	return l.At(err, "delete", key)
 }
 
@@ -120,10 +123,11 @@ func (l *login) locked(ctx context.Context, key store.Key, cond store.Condition,
 	switch {
 	case absent || err == nil:
 		if !cond.Holds(!absent, got.Revision) {
-			return change(ctx) // and say why in its own words
+			return source.Conflict(cond)
 		}
+	case errors.Is(err, store.ErrTooLarge): // and can be changed
 	case !asks || !forbidden(err):
-		return change(ctx)
+		return err
 	}
 	if err := codexlock.MakeHome(l.home); err != nil {
 		return err

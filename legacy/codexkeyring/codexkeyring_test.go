@@ -65,6 +65,33 @@ func TestChangesWaitForCodex(t *testing.T) {
 	}
 }
 
+// oversize is a keyring that holds more than any value has.
+type oversize struct{ store.Store }
+
+func (oversize) Get(context.Context, store.Key) (store.Item, error) {
+	return store.Item{}, &store.Error{Class: store.ErrTooLarge}
+}
+
+// TestOversizeIsChangedUnderLocks: what cannot be read is there all the same, and
+// Codex may be writing it.
+func TestOversizeIsChangedUnderLocks(t *testing.T) {
+	s, home := open(t)
+	l := s.(*login)
+	real := l.Store
+	l.Store = oversize{real}
+	if _, err := s.Put(t.Context(), key, item("second"), store.Any()); err != nil {
+		t.Error(err)
+	}
+	for _, name := range locks {
+		if _, err := os.Stat(home + "/" + name); err != nil {
+			t.Errorf("it was written without a lock: %v", err)
+		}
+	}
+	if got, err := real.Get(t.Context(), key); err != nil || string(got.Value.Bytes()) != "second" {
+		t.Errorf("get: %q, %v", got.Value.Bytes(), err)
+	}
+}
+
 // TestRefusalsLeaveNoLockFiles: what is refused anyway touches nothing.
 func TestRefusalsLeaveNoLockFiles(t *testing.T) {
 	s, home := open(t)

@@ -127,28 +127,37 @@ func seal(e entries, passphrase string, work int) ([]byte, error) {
 	return file.Bytes(), err
 }
 
+// turn is whose computation it is. A program that asks again and again, with too
+// little time, would otherwise fill the memory with what it has given up.
+var turn = make(chan struct{}, 1)
+
 // patiently waits for a computation that cannot be called off, as long as the
-// context lives.
-func patiently[T any](ctx context.Context, compute func() (T, error)) (T, error) {
-	type result struct {
-		value T
-		err   error
-	}
-	done := make(chan result, 1)
+// context lives. There is one at a time.
+func patiently[T any](ctx context.Context, compute func() (T, error)) (value T, err error) {
+	done := make(chan func() (T, error), 1)
 	go func() {
+		select {
+		case turn <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
 		value, err := compute()
-		done <- result{value, err}
+		<-turn
+		done <- func() (T, error) { return value, err }
 	}()
 	select {
-	case r := <-done:
-		return r.value, r.err
+	case result := <-done:
+		return result()
 	case <-ctx.Done():
-		var none T
-		err := store.FromContext(ctx)
-		var e *store.Error
-		if errors.As(err, &e) && e.Class == store.ErrTimedOut {
-			e.Detail, e.Remedy = "opening Codex's encrypted file takes longer", "allow it some ten seconds (--timeout 10s)"
-		}
-		return none, err
+		return value, tooSlow(ctx)
 	}
+}
+
+func tooSlow(ctx context.Context) error {
+	err := store.FromContext(ctx)
+	var e *store.Error
+	if errors.As(err, &e) && e.Class == store.ErrTimedOut {
+		e.Detail, e.Remedy = "opening Codex's encrypted file takes longer", "allow it some ten seconds (--timeout 10s)"
+	}
+	return err
 }

@@ -339,15 +339,24 @@ func TestFirstWrite(t *testing.T) {
 	want(t, s, loginKey, login(firstKey))
 }
 
-// TestGivenUp: opening a file cannot be called off, but the call can.
+// TestGivenUp: opening a file cannot be called off, but the call can. What goes on
+// takes up to a gigabyte, so that the next one waits for it.
 func TestGivenUp(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-	defer cancel()
 	stuck := make(chan struct{})
-	defer close(stuck)
-	_, err := patiently(ctx, func() (int, error) { <-stuck; return 1, nil })
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := patiently(ctx, func() (int, error) { cancel(); <-stuck; return 1, nil })
+	if !errors.Is(err, store.ErrCancelled) {
+		t.Errorf("got %v", err)
+	}
+	ctx, cancel = context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	_, err = patiently(ctx, func() (int, error) { t.Error("two files are opened at the same time"); return 2, nil })
 	if !errors.Is(err, store.ErrTimedOut) || !strings.Contains(err.Error(), "--timeout") {
 		t.Errorf("got %v", err)
+	}
+	close(stuck)
+	if n, err := patiently(t.Context(), func() (int, error) { return 3, nil }); err != nil || n != 3 {
+		t.Errorf("afterwards: %d, %v", n, err)
 	}
 }
 

@@ -62,7 +62,23 @@ func TestEdits(t *testing.T) {
 		{"toml added", "toml", "/token", "a = 1\n\n# about x\n[x]\nb = 2\n", "", "new", "a = 1\ntoken = \"new\"\n\n# about x\n[x]\nb = 2\n", "a = 1\n\n# about x\n[x]\nb = 2\n"},
 		{"toml in a table", "toml", "/x/token", "[x]\nb = 2", "", "new", "[x]\nb = 2\ntoken = \"new\"\n", "[x]\nb = 2\n"},
 		{"toml new table", "toml", "/x y/token", "a = 1\n", "", "n\x7fw", "a = 1\n\n[\"x y\"]\ntoken = \"n\\u007Fw\"\n", "a = 1\n\n[\"x y\"]\n"},
-		{"toml inline", "toml", "/x/token", "x = {token = 'a', b = 1}\n", "a", "new", "*", ""},
+		{"toml inline", "toml", "/x/token", "x = {token = 'a', b = 1}\n", "a", "new", "x = {token = \"new\", b = 1}\n", "*"},
+		{"toml array", "toml", "/l/1/t", "l = [{t = 'a'}, {t = 'b'}, {}] # x\n", "b", "new", "l = [{t = 'a'}, {t = \"new\"}, {}] # x\n", "*"},
+		{"toml array of tables", "toml", "/l/1/s/t", "[[l]]\n[l.s]\nt = 'a'\n[[l]]\n[l.s]\nt = 'b'\n", "b", "new", "[[l]]\n[l.s]\nt = 'a'\n[[l]]\n[l.s]\nt = \"new\"\n", "[[l]]\n[l.s]\nt = 'a'\n[[l]]\n[l.s]\n"},
+		{"toml added to an array of tables", "toml", "/l/0/t", "[[l]]\na = 1\n[[l]]\na = 2", "", "new", "[[l]]\na = 1\nt = \"new\"\n[[l]]\na = 2", "[[l]]\na = 1\n[[l]]\na = 2"},
+		{"toml added behind lines", "toml", "/t", "a = [\n  1, # one\n]\n\n[x]\n", "", "new", "a = [\n  1, # one\n]\nt = \"new\"\n\n[x]\n", "a = [\n  1, # one\n]\n\n[x]\n"},
+		{"toml added to dotted keys", "toml", "/x/y/t", "[x]\ny.a = 1\ny.b = 2 # b\nz = 3\n", "", "new", "[x]\ny.a = 1\ny.b = 2 # b\ny.t = \"new\"\nz = 3\n", "[x]\ny.a = 1\ny.b = 2 # b\nz = 3\n"},
+		{"toml added to nan", "toml", "/t", "a = nan\n", "", "new", "a = nan\nt = \"new\"\n", "a = nan\n"},
+		{"toml CRLF", "toml", "/x/t", "a = 1\r\n", "", "new", "a = 1\r\n\r\n[x]\r\nt = \"new\"\r\n", "a = 1\r\n\r\n[x]\r\n"},
+		{"toml with a mark", "toml", "/t", "\ufeffa = 1\n", "", "new", "\ufeffa = 1\nt = \"new\"\n", "\ufeffa = 1\n"},
+		{"json with a mark", "json", "/t", "\ufeff{\"t\": \"old\"}", "old", "new", "\ufeff{\"t\": \"new\"}", "\ufeff{}"},
+		{"json CRLF", "json", "/t", "{\r\n\t\"a\": 1\r\n}", "", "new", "{\r\n\t\"a\": 1,\r\n\t\"t\": \"new\"\r\n}", "{\r\n\t\"a\": 1\r\n}"},
+		{"json number", "json", "/n", `{"n": 12345678901234567890.50}`, "12345678901234567890.50", "1e400", `{"n": 1e400}`, `{}`},
+		{"yaml with a mark", "yaml", "/t", "\ufefft: old # c\n", "old", "new", "\ufefft: new # c\n", "\ufeff"},
+		{"yaml CRLF", "yaml", "/t", "a: 1 # c\r\n", "", "new", "a: 1 # c\r\nt: \"new\"\r\n", "a: 1 # c\r\n"},
+		{"yaml 1.2", "yaml", "/t", "%YAML 1.2\n---\nt: old\n...\n", "old", "new", "%YAML 1.2\n---\nt: new\n...\n", "%YAML 1.2\n---\n...\n"},
+		{"yaml added behind a list", "yaml", "/t", "# a\na:\n  - 1\n  - b: 2\n", "", "new", "# a\na:\n  - 1\n  - b: 2\nt: \"new\"\n", "# a\na:\n  - 1\n  - b: 2\n"},
+		{"yaml beside aliases", "yaml", "/p/t", "d: &d\n  t: a\np:\n  <<: *d # c\n  t: old\nq: *d\nr: !own {x: 1}\n", "old", "new", "d: &d\n  t: a\np:\n  <<: *d # c\n  t: new\nq: *d\nr: !own {x: 1}\n", "*"},
 		{"line", "line", "", "old\r\n", "old", "new", "new\r\n", "-"},
 		{"line bare", "line", "", "old", "old", "new", "new", "-"},
 		{"bytes", "bytes", "", "old\n\x00", "old\n\x00", "n\r\n", "n\r\n", "-"},
@@ -132,10 +148,21 @@ func TestRefused(t *testing.T) {
 		{"not UTF-8", "json", "/a", "{\"a\": \"\xff\"}", store.ErrCorrupt},
 		{"YAML list", "yaml", "/a", "a: [" + sentinel, store.ErrCorrupt},
 		{"YAML mapping", "yaml", "/a", "a:\n  b: " + sentinel + "\n", store.ErrCorrupt},
-		{"YAML alias", "yaml", "/a", "x: &x " + sentinel + "\na: *x\n", store.ErrCorrupt},
+		{"YAML alias", "yaml", "/a", "x: &x " + sentinel + "\na: *x\n", store.ErrUnsupported},
+		{"YAML alias on the way", "yaml", "/a/b", "x: &x {b: " + sentinel + "}\na: *x\n", store.ErrUnsupported},
+		{"YAML merge", "yaml", "/a/b", "x: &x {b: " + sentinel + "}\na:\n  <<: *x\n  c: 1\n", store.ErrUnsupported},
+		{"YAML merge itself", "yaml", "/a/<<", "x: &x {b: " + sentinel + "}\na:\n  <<: *x\n", store.ErrUnsupported},
+		{"YAML names", "yaml", "/a", "? [a]\n: 1\na: " + sentinel + "\n", store.ErrUnsupported},
+		{"YAML tag", "yaml", "/a", "a: !secret " + sentinel + "\n", store.ErrUnsupported},
+		{"YAML binary", "yaml", "/a", "a: !!binary c2stdGVzdA==\n", store.ErrUnsupported},
+		{"YAML to come", "yaml", "/a", "%YAML 2.0\n---\na: " + sentinel + "\n", store.ErrCorrupt},
 		{"YAML bomb", "yaml", "/a", "a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n", store.ErrCorrupt},
-		{"two YAML documents", "yaml", "/a", "a: 1\n---\na: 2\n", store.ErrCorrupt},
+		{"two YAML documents", "yaml", "/a", "a: 1\n---\na: 2\n", store.ErrUnsupported},
 		{"TOML number", "toml", "/a", "a = 1\n", store.ErrCorrupt},
+		{"TOML twice", "toml", "/a", "a = \"" + sentinel + "\"\na = \"b\"\n", store.ErrCorrupt},
+		{"TOML twice, dotted", "toml", "/a/b", "a.b = \"" + sentinel + "\"\n[a]\nb = \"b\"\n", store.ErrCorrupt},
+		{"JSON twice, escaped", "json", "/b", `{"b": "x", "a": 1, "\u0061": 2}`, store.ErrCorrupt},
+		{"half a surrogate pair", "json", "/a", `{"a": "x\ud800"}`, store.ErrCorrupt},
 		{"half a TOML", "toml", "/a", "a = \"" + sentinel, store.ErrCorrupt},
 		{"lines", "line", "", sentinel + "\nb\n", store.ErrCorrupt},
 		{"large", "bytes", "", strings.Repeat("x", limit+1), store.ErrTooLarge},
@@ -169,7 +196,11 @@ func TestUneditable(t *testing.T) {
 		{"YAML block", "yaml", "/a", "a: |\n  old\n  lines\n", "old\nlines\n"},
 		{"YAML over lines", "yaml", "/a", "a: old\n  words\n", "old words"},
 		{"YAML behind a dash", "yaml", "/l/0/t", "l:\n  - u: b\n", ""},
-		{"TOML array of tables", "toml", "/l/0/t", "[[l]]\nt = 'old'\n", "old"},
+		{"YAML with an anchor", "yaml", "/a", "a: &x old\nb: *x\n", "old"},
+		{"YAML with a tag", "yaml", "/a", "a: !!str old\n", "old"},
+		{"YAML with odd line ends", "yaml", "/a", "a: old\r# b\r", "old"},
+		{"TOML inline table", "toml", "/a/t", "a = {b = 1}\n", ""},
+		{"TOML array of tables without an index", "toml", "/l/t", "[[l]]\nt = 'old'\n", ""},
 		{"a scalar on the way, JSON", "json", "/a/b", `{"a": 1}`, ""},
 		{"a scalar on the way, YAML", "yaml", "/a/b", "a: 1\n", ""},
 		{"a scalar on the way, TOML", "toml", "/a/b", "a = 1\n", ""},
@@ -249,6 +280,39 @@ func TestFileOnUnix(t *testing.T) {
 	}
 }
 
+// TestJSONWithSpaceAround: what would be read back without its white space is not
+// taken.
+func TestJSONWithSpaceAround(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config")
+	write(t, path, `{"a": 1}`)
+	s := open(t, path, "json", "/a")
+	for _, value := range []string{" 5", "5\n", "x", ""} {
+		if _, err := s.Put(t.Context(), theKey, item(value), store.Any()); !errors.Is(err, store.ErrInvalid) {
+			t.Errorf("%q: %v", value, err)
+		}
+	}
+	outcome(t, path, "", `{"a": 1}`, nil)
+}
+
+// TestWrittenMeanwhile: what the vendor's program wrote after the last read is
+// neither replaced nor removed.
+func TestWrittenMeanwhile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config")
+	write(t, path, "old")
+	s := open(t, path, "bytes", "").(*secret)
+	c, err := s.read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, "a new sign-in")
+	for call, err := range map[string]error{"remove": s.remove(t.Context(), c), "write": s.write(t.Context(), c, []byte("ours"))} {
+		if !errors.Is(err, errMoved) {
+			t.Errorf("%s: %v", call, err)
+		}
+	}
+	outcome(t, path, "", "a new sign-in", nil)
+}
+
 // TestTwoSecretsOfOneFile: two sources of one file, which programs change at once,
 // undo none of each other's changes.
 func TestTwoSecretsOfOneFile(t *testing.T) {
@@ -275,7 +339,7 @@ func TestTwoSecretsOfOneFile(t *testing.T) {
 // FuzzEdit: a change that is made can be read back, taken back where it added
 // something, and no text makes an editor panic or loop.
 func FuzzEdit(f *testing.F) {
-	for _, text := range []string{`{"a":{"b":"x"},"l":[{}]}`, "a: {b: x}\nl: [{}]\n", "a:\n  b: 'x' # c\n", "[a]\nb = \"x\"\n", "a.b = 'x'\nl = [{}]\n"} {
+	for _, text := range []string{`{"a":{"b":"x"},"l":[{}]}`, "a: {b: x}\nl: [{}]\n", "[[l]]\n[a]\nc.b = 1 # c\r\n", "a: &a\n  <<: {c: 1}\nl: [*a]\n", "a:\n  b: 'x' # c\n", "[a]\nb = \"x\"\n", "a.b = 'x'\nl = [{}]\n"} {
 		for format := range formats {
 			f.Add(format, text, "/a/b", "new")
 			f.Add(format, text, "/l/0", "1")

@@ -1,9 +1,11 @@
 package file
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"unicode/utf8"
@@ -17,6 +19,8 @@ type editor struct {
 	whole whole
 	tree  tree
 	steps []string // to the value in the tree
+	// endSeen says that no part of a text is a whole text of the format.
+	endSeen bool
 }
 
 // whole is a format in which the file is the value.
@@ -44,13 +48,17 @@ type tree interface {
 // errForm is the cause of a change that would touch more than the value.
 var errForm = errors.New("the value cannot be changed without touching what is around it")
 
-// check refuses a text that is not of the format.
+// check refuses a text that is not whole. One that is, and that this package does
+// not master, is value's to refuse: no waiting makes another of it.
 func (e editor) check(text []byte) error {
 	if e.tree == nil {
 		_, err := e.whole.value(text)
 		return err
 	}
 	_, err := e.tree.parse(text)
+	if errors.Is(err, store.ErrUnsupported) {
+		return nil
+	}
 	return err
 }
 
@@ -83,7 +91,13 @@ func (e editor) with(old, value []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return text, e.confirm(text, want)
+	if err := e.confirm(text, want); err != nil {
+		return nil, err
+	}
+	if got, there, err := e.tree.value(text, e.steps); err != nil || !there || !bytes.Equal(got, value) {
+		return nil, errFormOf("the file would give back another value")
+	}
+	return text, nil
 }
 
 // without returns the text without the value.
@@ -100,6 +114,9 @@ func (e editor) without(old []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, there, err := e.tree.value(text, e.steps); there || err != nil {
+		return nil, errFormOf("another value would show in its place")
+	}
 	return text, e.confirm(text, want, prune(want, e.steps[:len(e.steps)-1]))
 }
 
@@ -109,15 +126,25 @@ func (e editor) confirm(text []byte, wants ...any) error {
 	got, err := e.tree.parse(text)
 	right := func(want any) bool { return reflect.DeepEqual(hollow(got), hollow(want)) }
 	if err != nil || !slices.ContainsFunc(wants, right) {
-		return &store.Error{Class: store.ErrUnsupported, Err: errForm, Detail: "the file has a form that kinring cannot edit",
-			Remedy: "change the value with the program that owns the file"}
+		return errFormOf("the file has a form that kinring cannot edit")
 	}
 	return nil
 }
 
-// hollow takes an empty mapping for nothing: some formats cannot tell them apart.
+// errFormOf refuses a change, or a look, for what the file is like.
+func errFormOf(detail string) error {
+	return &store.Error{Class: store.ErrUnsupported, Err: errForm, Detail: detail,
+		Remedy: "change the value with the program that owns the file"}
+}
+
+// hollow makes trees comparable: it takes an empty mapping for nothing, which some
+// formats cannot tell apart, and a number that is none for its name.
 func hollow(v any) any {
 	switch v := v.(type) {
+	case float64:
+		if math.IsNaN(v) {
+			return "nan"
+		}
 	case map[string]any:
 		if len(v) == 0 {
 			return nil
@@ -250,8 +277,5 @@ type span struct{ start, end int }
 
 // splice returns the text with another in the place of a part.
 func splice(text []byte, out span, in []byte) []byte {
-	r := make([]byte, 0, len(text)-(out.end-out.start)+len(in))
-	r = append(r, text[:out.start]...)
-	r = append(r, in...)
-	return append(r, text[out.end:]...)
+	return slices.Concat(text[:out.start], in, text[out.end:])
 }

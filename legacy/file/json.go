@@ -18,6 +18,9 @@ var (
 	errNotJSON = errors.New("it is not one JSON text")
 	errTooDeep = errors.New("it nests too deep")
 	errTwice   = errors.New("it has a name more than once in one mapping")
+	errAround  = errors.New("it has white space around it")
+	// errSurrogate is for a string that no UTF-8 text is equal to.
+	errSurrogate = errors.New("the value has half a surrogate pair")
 )
 
 // parse refuses names that are given twice: no two programs agree on which of
@@ -87,11 +90,18 @@ func (f jsonText) value(text []byte, steps []string) ([]byte, bool, error) {
 	if !there {
 		return nil, false, nil
 	}
+	p, err := placeJSON(text, steps)
+	if err != nil {
+		return nil, false, err
+	}
+	raw := text[p.value.start:p.value.end]
 	if s, ok := v.(string); ok {
+		if jsontext.LosesSurrogates(raw, []byte(s)) {
+			return nil, false, errSurrogate
+		}
 		return []byte(s), true, nil
 	}
-	p, err := placeJSON(text, steps)
-	return bytes.Clone(text[p.value.start:p.value.end]), err == nil, err
+	return bytes.Clone(raw), true, nil
 }
 
 // with keeps a string a string, and anything else what it is.
@@ -105,6 +115,9 @@ func (f jsonText) with(text []byte, steps []string, value []byte) ([]byte, any, 
 	}
 	if len(p.rest) == 0 && text[p.value.start] != '"' {
 		parsed, err := f.parse(value)
+		if err == nil && len(bytes.Trim(value, jsontext.Space)) < len(value) {
+			err = errAround
+		}
 		if err != nil {
 			return nil, nil, &store.Error{Class: store.ErrInvalid, Detail: "there is JSON text in the file, and the value is none: " + err.Error(),
 				Remedy: "give a JSON text"}

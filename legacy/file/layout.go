@@ -67,9 +67,9 @@ func refused(config store.SourceConfig, detail, remedy string) error {
 var formats = map[string]editor{
 	"bytes": {whole: wholeFile{}},
 	"line":  {whole: oneLine{}},
-	"json":  {tree: jsonText{}},
-	"yaml":  {tree: yamlText{}},
-	"toml":  {tree: tomlText{}},
+	"json":  {tree: marked{jsonText{}}, endSeen: true},
+	"yaml":  {tree: marked{yamlText{}}},
+	"toml":  {tree: marked{tomlText{}}},
 }
 
 // editorFor reads the options.

@@ -34,11 +34,6 @@ type secret struct {
 	wrote atomic.Pointer[durable.Stamp]
 }
 
-func errFormOf(detail string) error {
-	return &store.Error{Class: store.ErrUnsupported, Err: errForm, Detail: detail,
-		Remedy: "change the value with the program that owns the file"}
-}
-
 func (s *secret) Info() store.Info {
 	return store.Info{Kind: layoutName, ID: s.path, Capabilities: Layout{}.Capabilities()}
 }
@@ -64,7 +59,7 @@ func (c content) revision(key store.Key) store.Revision {
 // has no value.
 func (s *secret) read(ctx context.Context) (content, error) {
 	f := settled.File{Path: s.path, Limits: durable.Limits{MaxSize: limit}, Whole: s.edit.check, AtOnce: s.mine}
-	if _, json := s.edit.tree.(jsonText); !json {
+	if !s.edit.endSeen {
 		f.Quiet = quiet
 	}
 	text, stamp, err := f.Read(ctx)
@@ -83,9 +78,18 @@ func (s *secret) read(ctx context.Context) (content, error) {
 	}
 	if err != nil {
 		clear(text)
-		return content{}, &store.Error{Class: store.ErrCorrupt, Store: s.path, Detail: err.Error(), Remedy: "correct the file, or the profile's pointer"}
+		return content{}, s.unreadable(err)
 	}
 	return content{text, stamp, value, present}, nil
+}
+
+// unreadable says that the file is whole, and the value is not to be had.
+func (s *secret) unreadable(err error) error {
+	var own *store.Error
+	if errors.As(err, &own) {
+		return store.At(err, "", s.path, store.Key{})
+	}
+	return &store.Error{Class: store.ErrCorrupt, Store: s.path, Detail: err.Error(), Remedy: "correct the file, or the profile's pointer"}
 }
 
 // mine reports whether a version is the one that this source wrote last.
@@ -165,7 +169,7 @@ func (s *secret) delete(ctx context.Context, key store.Key, cond store.Condition
 			return source.NothingThere(cond, s.path)
 		}
 		if s.edit.tree == nil {
-			return durable.Remove(ctx, s.path)
+			return s.remove(ctx, c)
 		}
 		text, err := s.edit.without(c.text)
 		if err != nil {
@@ -252,8 +256,8 @@ func (s *secret) write(ctx context.Context, c content, text []byte) error {
 	place := durable.Replace
 	if c.text == nil {
 		place = durable.Create
-	} else if now, err := durable.StampOf(s.path); err != nil || now != c.stamp {
-		return errMoved
+	} else if err := s.unmoved(c); err != nil {
+		return err
 	}
 	stamp, err := place(ctx, s.path, text, fileMode)
 	if c.text == nil && errors.Is(err, store.ErrConflict) {
@@ -263,6 +267,22 @@ func (s *secret) write(ctx context.Context, c content, text []byte) error {
 		s.wrote.Store(&stamp)
 	}
 	return err
+}
+
+// remove removes the file that was read.
+func (s *secret) remove(ctx context.Context, c content) error {
+	if err := s.unmoved(c); err != nil {
+		return err
+	}
+	return durable.Remove(ctx, s.path)
+}
+
+// unmoved is the last look before a change.
+func (s *secret) unmoved(c content) error {
+	if now, err := durable.StampOf(s.path); err != nil || now != c.stamp {
+		return errMoved
+	}
+	return nil
 }
 
 func (s *secret) List(ctx context.Context, service string) ([]store.Entry, error) {

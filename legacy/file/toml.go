@@ -3,6 +3,9 @@ package file
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"slices"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
@@ -46,30 +49,30 @@ func (f tomlText) value(text []byte, steps []string) ([]byte, bool, error) {
 	return []byte(s), true, nil
 }
 
-// tomlEntry is one key and value as they stand in the text, with the table that
-// they are in.
+// tomlEntry is one key and value as they stand in the text.
 type tomlEntry struct {
-	path  []string
-	value span // of a string; else empty
-	line  span // all lines of the expression
-	table int  // the number of the table header before it, 0 for none
+	path  []string // from the root, with the indexes of lists
+	value span     // of a string; else empty
+	line  span     // all lines of the expression
+	table int      // the number of the table header before it, 0 for none
+	inner bool     // it is a part of an array or of an inline table
 }
 
 // tomlTable is a table's header.
 type tomlTable struct {
-	path  []string
-	array bool
-	line  span
+	path []string // as of an entry
+	line span
 }
 
 // tomlLayout is how a text is made up.
 type tomlLayout struct {
 	entries []tomlEntry
-	tables  []tomlTable // number n has index n-1
+	tables  []tomlTable // by number; number 0 is what stands before all headers
+	lengths map[string]int
 }
 
 func layOut(text []byte) (tomlLayout, error) {
-	var out tomlLayout
+	out := tomlLayout{tables: make([]tomlTable, 1), lengths: map[string]int{}}
 	var p unstable.Parser
 	p.Reset(text)
 	for p.NextExpression() {
@@ -77,9 +80,11 @@ func layOut(text []byte) (tomlLayout, error) {
 		switch n.Kind {
 		case unstable.Table, unstable.ArrayTable:
 			path, at := keyOf(n)
-			out.tables = append(out.tables, tomlTable{path, n.Kind == unstable.ArrayTable, linesOf(text, at)})
+			out.tables = append(out.tables, tomlTable{out.resolve(path, n.Kind == unstable.ArrayTable), linesOf(text, at)})
 		case unstable.KeyValue:
-			out.entry(text, n)
+			at := spanOfRange(n.Raw)
+			table := len(out.tables) - 1
+			out.entry(n, tomlEntry{path: out.tables[table].path, table: table, line: linesOf(text, at)})
 		}
 	}
 	if p.Error() != nil {
@@ -88,20 +93,50 @@ func layOut(text []byte) (tomlLayout, error) {
 	return out, nil
 }
 
-func (l *tomlLayout) entry(text []byte, n *unstable.Node) {
-	e := tomlEntry{table: len(l.tables)}
-	if e.table > 0 {
-		e.path = append(e.path, l.tables[e.table-1].path...)
+// resolve puts the indexes of arrays of tables into the path of a header: a header
+// is about the last element so far, and one of an array begins the next.
+func (l *tomlLayout) resolve(header []string, begins bool) []string {
+	var path []string
+	for i, name := range header {
+		path = append(path, name)
+		array := fmt.Sprintf("%q", path)
+		if begins && i == len(header)-1 {
+			l.lengths[array]++
+		}
+		if n := l.lengths[array]; n > 0 {
+			path = append(path, strconv.Itoa(n-1))
+		}
 	}
-	path, at := keyOf(n)
-	e.path = append(e.path, path...)
-	if v := n.Value(); v.Kind == unstable.String {
-		e.value = span{int(v.Raw.Offset), int(v.Raw.Offset + v.Raw.Length)}
-		at.end = e.value.end
-	}
-	e.line = linesOf(text, at)
-	l.entries = append(l.entries, e)
+	return path
 }
+
+// entry adds a key and its value to e.path, and the strings in it.
+func (l *tomlLayout) entry(n *unstable.Node, e tomlEntry) {
+	path, _ := keyOf(n)
+	e.path = slices.Concat(e.path, path)
+	l.value(n.Value(), e)
+}
+
+func (l *tomlLayout) value(n *unstable.Node, e tomlEntry) {
+	if n.Kind == unstable.String {
+		e.value = spanOfRange(n.Raw)
+	}
+	l.entries = append(l.entries, e)
+	e.inner = true
+	index := 0
+	for it := n.Children(); it.Next(); index++ {
+		switch {
+		case n.Kind == unstable.InlineTable:
+			l.entry(it.Node(), e)
+		case n.Kind == unstable.Array:
+			part := e
+			part.path = slices.Concat(e.path, []string{strconv.Itoa(index)})
+			l.value(it.Node(), part)
+		}
+	}
+}
+
+func spanOfRange(r unstable.Range) span { return span{int(r.Offset), int(r.Offset + r.Length)} }
 
 // keyOf returns a dotted key, and where it stands.
 func keyOf(n *unstable.Node) (path []string, at span) {
@@ -123,28 +158,14 @@ func linesOf(text []byte, at span) span {
 
 func (l tomlLayout) find(steps []string) (tomlEntry, bool) {
 	for _, e := range l.entries {
-		if same(e.path, steps) && e.value.end > 0 && !l.inArray(e) {
+		if slices.Equal(e.path, steps) && e.value.end > 0 {
 			return e, true
 		}
 	}
 	return tomlEntry{}, false
 }
 
-func (l tomlLayout) inArray(e tomlEntry) bool { return e.table > 0 && l.tables[e.table-1].array }
-
-func same(a, b []string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
-}
-
-func (f tomlText) with(text []byte, steps []string, value []byte) ([]byte, any, error) {
+func (tomlText) with(text []byte, steps []string, value []byte) ([]byte, any, error) {
 	l, err := layOut(text)
 	if err != nil {
 		return nil, nil, err
@@ -152,11 +173,6 @@ func (f tomlText) with(text []byte, steps []string, value []byte) ([]byte, any, 
 	in := tomlQuote(value)
 	if e, there := l.find(steps); there {
 		return splice(text, e.value, in), string(value), nil
-	}
-	if root, err := f.parse(text); err != nil {
-		return nil, nil, err
-	} else if _, there := reach(root, steps); there {
-		return nil, nil, errFormOf("the value stands in an inline table or an array")
 	}
 	return l.insert(text, steps, in), string(value), nil
 }
@@ -166,50 +182,54 @@ func tomlQuote(value []byte) []byte {
 	return bytes.ReplaceAll(jsontext.Quote(string(value)), []byte("\x7f"), []byte(`\u007F`))
 }
 
-// insert adds a line at the end of the value's table, before the empty lines and
-// comments of the next one, or a table at the end of the text.
+// insert adds a line where the value's table has its others, or a table at the end
+// of the text.
 func (l tomlLayout) insert(text []byte, steps []string, value []byte) []byte {
-	table, name := steps[:len(steps)-1], steps[len(steps)-1]
-	line := append(append(tomlName(name), " = "...), append(value, '\n')...)
-	number, place := l.tableOf(table)
-	if number < 0 {
-		header := []byte("[")
-		for i, s := range table {
-			if i > 0 {
-				header = append(header, '.')
-			}
-			header = append(header, tomlName(s)...)
+	last, end := len(steps)-1, lineEndOf(text)
+	place, number := l.placeIn(steps[:last])
+	key := steps[len(l.tables[number].path):]
+	var header []byte
+	if place < 0 {
+		key, place = steps[last:], len(text)
+		if len(text) > 0 {
+			header = []byte(end)
 		}
-		out := endLine(text)
-		if len(out) > 0 {
-			out = append(out, '\n')
-		}
-		return append(append(out, append(header, "]\n"...)...), line...)
+		header = append(append(append(append(header, '['), tomlKey(steps[:last])...), ']'), end...)
 	}
-	for _, e := range l.entries {
-		if e.table == number {
-			place = e.line.end
-		}
-	}
+	line := append(append(append(tomlKey(key), " = "...), value...), end...)
 	if place == len(text) {
 		text = endLine(text)
 		place = len(text)
 	}
-	return splice(text, span{place, place}, line)
+	return splice(text, span{place, place}, append(header, line...))
 }
 
-// tableOf returns the number of a table and where its header's line ends, 0 for
-// what stands before all tables, and -1 for a table without a header.
-func (l tomlLayout) tableOf(path []string) (number, end int) {
-	if len(path) == 0 {
-		return 0, 0
-	}
+// placeIn returns where a member of a table goes, and the number of the header that
+// it is under: behind the last member that stands under the table's own header,
+// else behind one whose dotted key makes the table. It returns -1 for neither.
+func (l tomlLayout) placeIn(table []string) (place, number int) {
+	place = -1
 	for i, t := range l.tables {
-		if !t.array && same(t.path, path) {
-			return i + 1, t.line.end
+		if slices.Equal(t.path, table) {
+			place, number = t.line.end, i
 		}
 	}
-	return -1, 0
+	own := place >= 0
+	for _, e := range l.entries {
+		makes := len(e.path) > len(table) && slices.Equal(e.path[:len(table)], table) && len(l.tables[e.table].path) < len(table)
+		if !e.inner && (own && e.table == number || !own && makes) {
+			place, number = e.line.end, e.table
+		}
+	}
+	return place, number
+}
+
+func tomlKey(path []string) []byte {
+	names := make([][]byte, len(path))
+	for i, name := range path {
+		names[i] = tomlName(name)
+	}
+	return bytes.Join(names, []byte("."))
 }
 
 func tomlName(name string) []byte {
@@ -227,7 +247,7 @@ func (tomlText) without(text []byte, steps []string) ([]byte, error) {
 		return nil, err
 	}
 	e, there := l.find(steps)
-	if !there {
+	if !there || e.inner {
 		return nil, errFormOf("the value stands in an inline table or an array")
 	}
 	return splice(text, e.line, nil), nil

@@ -27,15 +27,6 @@ func (oneLine) value(text []byte) ([]byte, error) {
 	return bytes.Clone(line), nil
 }
 
-func lineEnd(text []byte) string {
-	for _, end := range []string{"\r\n", "\n"} {
-		if bytes.HasSuffix(text, []byte(end)) {
-			return end
-		}
-	}
-	return ""
-}
-
 // with keeps the line's end as it was; a new file gets LF.
 func (oneLine) with(old, value []byte) ([]byte, error) {
 	if bytes.ContainsAny(value, "\r\n") {

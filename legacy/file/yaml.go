@@ -4,22 +4,31 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/kinring/kinring/internal/jsontext"
+	"github.com/kinring/kinring/store"
 )
 
 // yamlText is the format yaml: one document of YAML 1.2.
 type yamlText struct{}
 
 var (
-	errNotYAML   = errors.New("it is not one YAML document")
-	errAlias     = errors.New("it has aliases, which kinring does not follow")
+	errNotYAML   = errors.New("it is not YAML")
+	errDocuments = notFollowed("it has more than one YAML document")
+	errNames     = notFollowed("it has a mapping whose names are not all scalars")
+	errElsewhere = notFollowed("the value may stand elsewhere, where an alias or a merge leads")
 	errNotScalar = errors.New("the value is no scalar")
 )
+
+// notFollowed is for YAML that is whole, and says more than this package reads.
+func notFollowed(detail string) error {
+	return &store.Error{Class: store.ErrUnsupported, Detail: detail, Remedy: "let the pointer lead to a plain value"}
+}
 
 // maxNodes bounds what a document may have.
 const maxNodes = 1 << 16
@@ -29,17 +38,29 @@ func (yamlText) document(text []byte) (*yaml.Node, error) {
 	if !utf8.Valid(text) {
 		return nil, errNotYAML
 	}
-	d := yaml.NewDecoder(bytes.NewReader(text))
+	d := yaml.NewDecoder(bytes.NewReader(withoutDirective(text)))
 	var doc, more yaml.Node
 	if err := d.Decode(&doc); err == io.EOF {
 		return nil, nil
 	} else if err != nil {
 		return nil, errNotYAML // its own error would quote the text
 	}
-	if d.Decode(&more) != io.EOF || len(doc.Content) != 1 {
+	switch err := d.Decode(&more); {
+	case err == nil:
+		return nil, errDocuments
+	case err != io.EOF || len(doc.Content) != 1:
 		return nil, errNotYAML
 	}
 	return doc.Content[0], nil
+}
+
+// withoutDirective makes a comment of the directive that names YAML 1.2, which the
+// parser does not know; everything stays in its place.
+func withoutDirective(text []byte) []byte {
+	if rest, ok := bytes.CutPrefix(text, []byte("%YAML 1.2")); ok {
+		return append([]byte("#YAML 1.2"), rest...)
+	}
+	return text
 }
 
 func (f yamlText) parse(text []byte) (any, error) {
@@ -56,6 +77,15 @@ type scalar struct{ tag, value string }
 
 func scalarOf(n *yaml.Node) scalar { return scalar{n.ShortTag(), n.Value} }
 
+// alias stands for the node that has the name as its anchor. It is not followed, so
+// that no document grows when it is read.
+type alias string
+
+// merge is what the name << merges into its mapping.
+type merge struct{ what any }
+
+const mergeName = "<<"
+
 func treeOf(n *yaml.Node, left *int, depth int) (any, error) {
 	if *left--; *left < 0 || depth > jsontext.MaxDepth {
 		return nil, errTooDeep
@@ -66,6 +96,8 @@ func treeOf(n *yaml.Node, left *int, depth int) (any, error) {
 			return nil, nil
 		}
 		return scalarOf(n), nil
+	case yaml.AliasNode:
+		return alias(n.Value), nil
 	case yaml.SequenceNode:
 		list := []any{}
 		for _, child := range n.Content {
@@ -76,18 +108,16 @@ func treeOf(n *yaml.Node, left *int, depth int) (any, error) {
 			list = append(list, v)
 		}
 		return list, nil
-	case yaml.MappingNode:
-		return mappingOf(n, left, depth)
 	}
-	return nil, errAlias
+	return mappingOf(n, left, depth)
 }
 
 func mappingOf(n *yaml.Node, left *int, depth int) (any, error) {
 	m := map[string]any{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name := n.Content[i]
-		if name.Kind != yaml.ScalarNode || name.ShortTag() == "!!merge" {
-			return nil, errAlias
+		if name.Kind != yaml.ScalarNode {
+			return nil, errNames
 		}
 		if _, twice := m[name.Value]; twice {
 			return nil, errTwice
@@ -96,10 +126,36 @@ func mappingOf(n *yaml.Node, left *int, depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		if name.ShortTag() == "!!merge" {
+			v = merge{v}
+		}
 		m[name.Value] = v
 	}
 	return m, nil
 }
+
+// elsewhere reports whether the steps lead to an alias, or out of a mapping that
+// others are merged into: what is there is not to be had by following the steps.
+func elsewhere(in any, steps []string) bool {
+	for i := range steps {
+		node, _ := in.(map[string]any)
+		_, merges := node[mergeName].(merge)
+		child, there := reach(in, steps[i:i+1])
+		if !there {
+			return merges
+		}
+		in = child
+		switch in.(type) {
+		case alias, merge:
+			return true
+		}
+	}
+	return false
+}
+
+// plainTags are those of scalars whose text is the value. Others say that the value
+// is another one, say in a file of secrets that the text names.
+var plainTags = []string{"!!str", "!!int", "!!float", "!!bool", "!!timestamp"}
 
 func (f yamlText) value(text []byte, steps []string) ([]byte, bool, error) {
 	root, err := f.parse(text)
@@ -107,10 +163,16 @@ func (f yamlText) value(text []byte, steps []string) ([]byte, bool, error) {
 		return nil, false, err
 	}
 	v, there := reach(root, steps)
+	if elsewhere(root, steps) {
+		return nil, false, errElsewhere
+	}
 	switch v := v.(type) {
 	case nil:
 		return nil, false, nil // null is how YAML says that there is nothing
 	case scalar:
+		if !slices.Contains(plainTags, v.tag) {
+			return nil, false, notFollowed("the value has the tag " + v.tag)
+		}
 		return []byte(v.value), there, nil
 	}
 	return nil, false, errNotScalar
@@ -126,6 +188,9 @@ type yamlPlace struct {
 
 func (f yamlText) place(text []byte, steps []string) (yamlPlace, error) {
 	root, err := f.document(text)
+	if err == nil && hasOddBreaks(text) {
+		err = errFormOf("it has line ends other than LF and CRLF")
+	}
 	p := yamlPlace{rest: steps, value: root}
 	for err == nil && len(p.rest) > 0 && p.value != nil {
 		child, name := step(p.value, p.rest[0])
@@ -139,6 +204,13 @@ func (f yamlText) place(text []byte, steps []string) (yamlPlace, error) {
 		p.value, p.rest = child, p.rest[1:]
 	}
 	return p, err
+}
+
+// hasOddBreaks reports line ends that count as such in YAML and nowhere else, so
+// that what one of them ends would be taken for a part of the next line.
+func hasOddBreaks(text []byte) bool {
+	plain := bytes.ReplaceAll(text, []byte("\r\n"), nil)
+	return bytes.ContainsAny(plain, "\r\u0085\u2028\u2029")
 }
 
 func step(n *yaml.Node, step string) (child, name *yaml.Node) {
@@ -181,6 +253,7 @@ func spanOf(text []byte, n *yaml.Node) (span, error) {
 	start := offset(text, n)
 	rest := text[start:]
 	switch {
+	case n.Kind != yaml.ScalarNode:
 	case n.Style&yaml.DoubleQuotedStyle != 0 && bytes.HasPrefix(rest, []byte(`"`)):
 		return span{start, jsontext.StringEnd(text, start)}, nil
 	case n.Style&yaml.SingleQuotedStyle != 0 && bytes.HasPrefix(rest, []byte("'")):
@@ -196,7 +269,7 @@ func spanOf(text []byte, n *yaml.Node) (span, error) {
 	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 && bytes.HasPrefix(rest, []byte(n.Value)):
 		return span{start, start + len(n.Value)}, nil
 	}
-	return span{}, errFormOf("it is written over several lines")
+	return span{}, errFormOf("the value is written over several lines, or with a tag or an anchor")
 }
 
 // with writes a value in quotes, unless it replaces a plain one and is as plain.
@@ -208,9 +281,6 @@ func (f yamlText) with(text []byte, steps []string, value []byte) ([]byte, any, 
 	if len(p.rest) > 0 {
 		out, err := p.insert(text, yamlQuote(value))
 		return out, scalar{"!!str", string(value)}, err
-	}
-	if p.value.Kind != yaml.ScalarNode {
-		return nil, nil, errNotScalar
 	}
 	at, err := spanOf(text, p.value)
 	if err != nil {
@@ -250,7 +320,7 @@ func (p yamlPlace) insert(text, value []byte) ([]byte, error) {
 	in := p.value
 	switch {
 	case in == nil, in.Kind == yaml.ScalarNode && len(p.parents) == 0: // nothing but comments, or null
-		return append(endLine(text), block(p.rest, value, "")...), nil
+		return append(endLine(text), block(p.rest, value, "", lineEndOf(text))...), nil
 	case in.Kind == yaml.ScalarNode && p.name != nil && in.Value == "":
 		return p.insertBelow(text, value)
 	case in.Kind != yaml.MappingNode:
@@ -266,10 +336,18 @@ func (p yamlPlace) insert(text, value []byte) ([]byte, error) {
 		return nil, errFormOf("its mapping begins behind a dash")
 	}
 	place := line
-	if end, err := spanOf(text, last); err == nil && last.Kind == yaml.ScalarNode {
+	if end, err := spanOf(text, lastLeaf(last)); err == nil {
 		place = lineAfter(text, end.end)
 	}
-	return splice(endLine(text), span{place, place}, block(p.rest, value, indent)), nil
+	return splice(endLine(text), span{place, place}, block(p.rest, value, indent, lineEndOf(text))), nil
+}
+
+// lastLeaf returns the last node in the lines of another.
+func lastLeaf(n *yaml.Node) *yaml.Node {
+	for len(n.Content) > 0 && n.Style&yaml.FlowStyle == 0 {
+		n = n.Content[len(n.Content)-1]
+	}
+	return n
 }
 
 // insertBelow makes a mapping of a name without a value.
@@ -279,7 +357,7 @@ func (p yamlPlace) insertBelow(text, value []byte) ([]byte, error) {
 	}
 	indent := strings.Repeat(" ", p.name.Column+1)
 	place := lineAfter(text, offset(text, p.name))
-	return splice(endLine(text), span{place, place}, block(p.rest, value, indent)), nil
+	return splice(endLine(text), span{place, place}, block(p.rest, value, indent, lineEndOf(text))), nil
 }
 
 // insertFlow adds a member to a mapping in braces.
@@ -305,31 +383,16 @@ func yamlName(name string) []byte {
 }
 
 // block writes nested mappings, one line each.
-func block(steps []string, value []byte, indent string) []byte {
+func block(steps []string, value []byte, indent, end string) []byte {
 	var out []byte
 	for i, s := range steps {
 		out = append(append(out, indent...), bytes.TrimRight(yamlName(s), " ")...)
 		if i == len(steps)-1 {
 			out = append(append(out, ' '), value...)
 		}
-		out, indent = append(out, '\n'), indent+"  "
+		out, indent = append(out, end...), indent+"  "
 	}
 	return out
-}
-
-// endLine gives the last line its end.
-func endLine(text []byte) []byte {
-	if len(text) == 0 || text[len(text)-1] == '\n' {
-		return bytes.Clone(text)
-	}
-	return append(bytes.Clone(text), '\n')
-}
-
-func lineAfter(text []byte, at int) int {
-	if next := bytes.IndexByte(text[at:], '\n'); next >= 0 {
-		return at + next + 1
-	}
-	return len(text) + 1 // behind the end that endLine adds
 }
 
 // without removes the lines of a member, or what it is between braces.

@@ -37,6 +37,17 @@ func locked() error {
 	return &store.Error{Class: store.ErrLocked, Detail: "the login keychain is locked", Remedy: "unlock it: security unlock-keychain"}
 }
 
+// kind is what a call of these manners may do.
+func (q quiet) kind(silent mac.Kind) mac.Kind {
+	switch {
+	case bool(q):
+		return silent
+	case silent == mac.Writing:
+		return mac.AskingToWrite
+	}
+	return mac.Asking
+}
+
 // run makes a call, with or without the right to ask.
 func (q quiet) run(p *mac.Program, call func() error) error {
 	if q {
@@ -50,13 +61,9 @@ func (n native) read(ctx context.Context, item store.Key) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	kind := mac.Asking
-	if manners {
-		kind = mac.Reading
-	}
 	q := query(item)
 	q.ReturnData = true
-	value, err := mac.Do(ctx, n.program, item, kind, func() ([]byte, error) {
+	value, err := mac.Do(ctx, n.program, item, manners.kind(mac.Reading), func() ([]byte, error) {
 		var items []secitem.Item
 		err := manners.run(n.program, func() (err error) {
 			items, err = n.program.CopyMatching(q.Dict())
@@ -95,7 +102,9 @@ func (s *source) change(ctx context.Context, item store.Key, call func() error) 
 	if err != nil {
 		return err
 	}
-	_, err = mac.Do(ctx, s.program, item, mac.Writing, func() (struct{}, error) { return struct{}{}, manners.run(s.program, call) })
+	_, err = mac.Do(ctx, s.program, item, manners.kind(mac.Writing), func() (struct{}, error) {
+		return struct{}{}, manners.run(s.program, call)
+	})
 	if !mac.Settled(err) && store.ClassOf(err) != store.ErrOutcomeUnknown {
 		return &store.Error{Class: store.ErrOutcomeUnknown, Err: mac.Failure(err), Remedy: "read the item to see what came of it"}
 	}

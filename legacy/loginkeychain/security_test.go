@@ -2,6 +2,7 @@ package loginkeychain
 
 import (
 	"bufio"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -71,25 +72,35 @@ func security(m secitem.Mac, args []string, in io.Reader, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(out, "%s\n", found[0].Data)
+		printed := string(found[0].Data)
+		if strings.ContainsFunc(printed, func(r rune) bool { return r < ' ' || r > '~' }) {
+			printed = hex.EncodeToString(found[0].Data)
+		}
+		_, err = fmt.Fprintln(out, printed)
 		return err
 	case args[0] == "delete-generic-password":
 		return m.Delete(item.Dict())
 	case args[0] == "add-generic-password":
-		err := m.Add(item.Dict())
-		if errors.Is(err, secitem.ErrDuplicateItem) && slices.Contains(flags, "-U") {
-			value := item.Value
-			item.Value = nil
-			return m.Update(item.Dict(), secitem.Change{Value: value}.Dict())
-		}
-		return err
+		return add(m, item, slices.Contains(flags, "-U"))
 	}
 	return errUsage
 }
 
-// interactive runs one command a line. How they end is told on standard error
-// alone.
-func interactive(m secitem.Mac, in io.Reader, out io.Writer) error {
+// add changes an item if it is told to and there is one; where it may not, it makes
+// one all the same and is told that there is one.
+func add(m secitem.Mac, item secitem.Query, update bool) error {
+	if update {
+		there := item
+		there.Value = nil
+		if m.Update(there.Dict(), secitem.Change{Value: item.Value}.Dict()) == nil {
+			return nil
+		}
+	}
+	return m.Add(item.Dict())
+}
+
+// interactive runs one command a line, and ends as the last one did.
+func interactive(m secitem.Mac, in io.Reader, out io.Writer) (last error) {
 	lines := bufio.NewReaderSize(in, maxCommand)
 	for {
 		line, err := lines.ReadSlice('\n')
@@ -97,45 +108,36 @@ func interactive(m secitem.Mac, in io.Reader, out io.Writer) error {
 			if errors.Is(err, bufio.ErrBufferFull) {
 				fmt.Fprintln(os.Stderr, "security: line too long")
 			}
-			return nil
+			return last
 		}
-		if err := security(m, words(strings.TrimSuffix(string(line), "\n")), nil, out); err != nil {
-			fmt.Fprintln(os.Stderr, "security:", err)
-		}
+		last = security(m, words(strings.TrimSuffix(string(line), "\n")), nil, out)
 	}
 }
 
-// words splits a line as security -i does: blanks separate, both quotes and the
-// backslash keep what they always keep.
-func words(line string) []string {
-	var out []string
-	var word strings.Builder
-	var quote rune
+// words splits a line as security -i does, which is no shell (SecurityTool's
+// split_line): a quote counts only where a word begins and ends it where it comes
+// again, and a backslash keeps the next byte inside quotes of either kind too.
+func words(line string) (out []string) {
+	var word []byte
+	var quote byte
 	begun, escaped := false, false
-	for _, c := range line {
-		switch {
+	for _, c := range []byte(line) {
+		switch blank := c == ' ' || c == '\t'; {
 		case escaped:
-			word.WriteRune(c)
-			escaped = false
-		case c == '\\' && quote != '\'':
-			begun, escaped = true, true
-		case quote != 0 && c == quote:
-			quote = 0
-		case quote == 0 && (c == '\'' || c == '"'):
+			word, escaped = append(word, c), false
+		case !begun && blank:
+		case !begun && (c == '\'' || c == '"'):
 			begun, quote = true, c
-		case quote == 0 && c == ' ':
-			if begun {
-				out = append(out, word.String())
-			}
-			begun = false
-			word.Reset()
+		case c == '\\':
+			begun, escaped = true, true
+		case quote != 0 && c == quote, quote == 0 && blank:
+			out, word, begun, quote = append(out, string(word)), nil, false, 0
 		default:
-			begun = true
-			word.WriteRune(c)
+			begun, word = true, append(word, c)
 		}
 	}
 	if begun {
-		out = append(out, word.String())
+		out = append(out, string(word))
 	}
 	return out
 }

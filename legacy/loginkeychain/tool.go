@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os/exec"
 	"strings"
 	"unicode"
@@ -46,10 +47,7 @@ func (t tool) inTurn(ctx context.Context, item store.Key, kind mac.Kind, call fu
 	if err != nil {
 		return nil, err
 	}
-	if !manners && kind == mac.Reading {
-		kind = mac.Asking
-	}
-	out, err := mac.Do(ctx, t.program, item, kind, call)
+	out, err := mac.Do(ctx, t.program, item, manners.kind(kind), call)
 	return out, t.refused(ctx, err)
 }
 
@@ -122,27 +120,48 @@ func (t tool) add(ctx context.Context, item store.Key, value []byte) error {
 }
 
 func (t tool) replace(ctx context.Context, item store.Key, value []byte) error {
-	return t.write(ctx, item, value, "-U ")
+	return t.write(ctx, item, value, update)
 }
 
-// write has the tool make or change an item. How an interactive run ends does not
-// say how its command ended: the item does.
+// update has the tool change an item that is there, and make one that is not.
+const update = "-U "
+
+// write has the tool make or change an item.
 func (t tool) write(ctx context.Context, item store.Key, value []byte, flags string) error {
 	command, err := writing(item, value, flags)
 	if err != nil {
 		return err
 	}
-	defer clear(command)
+	// The command may still run when the caller has given up and wiped its value.
+	value = bytes.Clone(value)
 	_, err = t.inTurn(ctx, item, mac.Writing, func() ([]byte, error) {
-		if flags == "" && t.there(item) {
+		defer clear(value)
+		defer clear(command)
+		if flags != update && t.there(item) {
 			return nil, secitem.ErrDuplicateItem
 		}
 		if _, err := t.run(ctx, command, "-i"); err != nil {
-			return nil, err
+			return nil, unmade(err, flags)
 		}
 		return nil, t.confirm(ctx, item, value)
 	})
 	return err
+}
+
+// unmade is the error of a change that the command did not say it made. One that
+// it was killed in, or that ended in an unknown way, may have been made.
+func unmade(err error, flags string) error {
+	var missing *fs.PathError
+	switch _, isStatus := secitem.StatusOf(err); {
+	case flags == update && errors.Is(err, secitem.ErrDuplicateItem):
+		// Whatever keeps the command from changing an item, it goes on to make one,
+		// and then complains that there is one (SecurityTool/macOS/keychain_add.c).
+		return secitem.ErrAuthFailed
+	case isStatus, errors.As(err, &missing):
+		return err
+	}
+	return &store.Error{Class: store.ErrOutcomeUnknown, Err: err, Detail: "the security command did not finish",
+		Remedy: "read the item to see what came of it"}
 }
 
 // there reports whether an item is there, inside its turn.
@@ -183,12 +202,20 @@ func writing(item store.Key, value []byte, flags string) ([]byte, error) {
 	return command, nil
 }
 
-// quoted quotes a name so that security -i reads it as one word.
-func quoted(name string) string { return "'" + strings.ReplaceAll(name, "'", `'"'"'`) + "'" }
+// quoted quotes a name so that security -i reads it as one word. Its words are not
+// a shell's: a closing quote ends the word, and a backslash keeps the next byte
+// inside quotes of either kind (SecurityTool/macOS/security.c, split_line).
+func quoted(name string) string { return `"` + escapes.Replace(name) + `"` }
+
+var escapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 func (t tool) remove(ctx context.Context, item store.Key) error {
 	_, err := t.inTurn(ctx, item, mac.Writing, func() ([]byte, error) {
-		return t.run(ctx, nil, "delete-generic-password", "-s", item.Service, "-a", item.Account)
+		_, err := t.run(ctx, nil, "delete-generic-password", "-s", item.Service, "-a", item.Account)
+		if err != nil {
+			err = unmade(err, "")
+		}
+		return nil, err
 	})
 	return err
 }

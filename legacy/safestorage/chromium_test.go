@@ -89,7 +89,7 @@ func replace(t *testing.T, path string, value []byte) {
 
 func withCookies(t *testing.T, path, mode string, f func(*litedb.Conn) error) {
 	t.Helper()
-	db, err := litedb.Open(litedb.Address(path, mode))
+	db, err := litedb.Open(t.Context(), litedb.Address(path, mode))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -164,6 +164,7 @@ func TestLocalStateDamaged(t *testing.T) {
 	for text, class := range map[string]*store.Class{
 		`{"os_crypt":{"encrypted_key":"RFBBUEk="}}`: store.ErrCorrupt, // DPAPI and nothing behind it
 		`{"os_crypt":{"encrypted_key":"YWJj"}}`:     store.ErrCorrupt,
+		`{"os_crypt":{"encrypted_key":"RFBBUElh"}}`: store.ErrCorrupt, // DPAPI and what it did not wrap
 		`{"os_crypt":{"encrypted_key":"%"}}`:        store.ErrCorrupt,
 		`{"os_crypt":{"encrypted_key":7}}`:          store.ErrCorrupt,
 		`{"os_crypt":`:                              store.ErrCorrupt,

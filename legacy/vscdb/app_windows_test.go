@@ -9,9 +9,6 @@ import (
 
 // TestAppIsAtItsPipe: code.lock is gone while the app ends; its pipe is not.
 func TestAppIsAtItsPipe(t *testing.T) {
-	if windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil {
-		t.Skip("Wine does not list pipes")
-	}
 	a := app{userData: t.TempDir()}
 	name := a.scope() + "-1.99.0-main-sock"
 	text, err := windows.UTF16PtrFromString(pipes + name)

@@ -106,7 +106,7 @@ func second[T any](_ T, err error) error { return err }
 // pages of the transaction in the file and the journal beside it.
 func (h *home) breakOff() {
 	h.t.Helper()
-	db, err := litedb.Open(litedb.Address(h.path, "mode=rw"))
+	db, err := litedb.Open(h.t.Context(), litedb.Address(h.path, "mode=rw"))
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -275,6 +275,7 @@ func TestI7FormOfNewValues(t *testing.T) {
 		{"no argv.json", "", 0, safestorage.LinuxKeyring},
 		{"a keyring is named", `{"password-store":"gnome-libsecret"}`, 0, safestorage.LinuxKeyring},
 		{"basic", "// made by hand\n{\n\t\"password-store\": \"basic\",\n}", 0, safestorage.LinuxBasic},
+		{"what the app does not read", `{"Password-Store":"basic"}`, 0, safestorage.LinuxKeyring},
 		{"over one without a key", "", safestorage.LinuxBasic, safestorage.LinuxKeyring},
 		{"over the portal's", "", safestorage.LinuxPortal, safestorage.LinuxPortal},
 	} {
@@ -471,6 +472,10 @@ func TestT1ModesOfTheApp(t *testing.T) {
 	h.script(schema)
 	if got := mode(); got != ModePersisted {
 		t.Errorf("after it: %s", got)
+	}
+	h.write("argv.json", `{"Use-InMemory-SecretStorage": true}`)
+	if got := mode(); got != ModePersisted {
+		t.Errorf("told in other letters: %s", got)
 	}
 	h.write("argv.json", `{"use-inmemory-secretstorage": true}`)
 	if got := mode(); got != ModeInMemory {

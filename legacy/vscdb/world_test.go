@@ -85,7 +85,7 @@ func (h *home) script(text string, args ...any) {
 }
 
 func script(path, text string, args ...any) error {
-	db, err := litedb.Open(litedb.Address(path, "mode=rwc"))
+	db, err := litedb.Open(context.Background(), litedb.Address(path, "mode=rwc"))
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (h *home) write(name, text string) {
 // raw returns the value under a key of the table, past everything.
 func (h *home) raw(key string) (text string) {
 	h.t.Helper()
-	db, err := litedb.Open(litedb.Address(h.path, "mode=ro"))
+	db, err := litedb.Open(h.t.Context(), litedb.Address(h.path, "mode=ro"))
 	if err != nil {
 		h.t.Fatal(err)
 	}

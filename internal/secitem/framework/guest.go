@@ -42,7 +42,7 @@ func (f *Framework) Meets(t secitem.AuditToken, requirement string) error {
 		return err
 	}
 	var compiled ref
-	if err := p.copied(f.f.requirement(text, 0, &compiled), compiled); err != nil {
+	if err := p.copied(f.f.requirement(text, 0, &compiled), &compiled); err != nil {
 		return err
 	}
 	code, err := p.guest(t)
@@ -60,19 +60,21 @@ func (p *pool) guest(t secitem.AuditToken) (ref, error) {
 		return 0, err
 	}
 	var code ref
-	err = p.copied(p.f.codeGuest(0, attributes, 0, &code), code)
+	err = p.copied(p.f.codeGuest(0, attributes, 0, &code), &code)
 	return code, err
 }
 
-// copied takes what a function gave beside its status, even with a failure.
-func (p *pool) copied(result int32, v ref) error {
-	if v != 0 {
-		p.owned = append(p.owned, v)
+// copied takes what a function gave beside its status, even with a failure. It takes
+// the address, because Go may read a variable before the call that sets it, where
+// both are arguments.
+func (p *pool) copied(result int32, v *ref) error {
+	if *v != 0 {
+		p.owned = append(p.owned, *v)
 	}
 	if err := status(result); err != nil {
 		return err
 	}
-	if v == 0 {
+	if *v == 0 {
 		return secitem.ErrAllocate
 	}
 	return nil
@@ -82,14 +84,12 @@ func (p *pool) copied(result int32, v ref) error {
 // holds in dictionaries.
 func (p *pool) signature(code ref, flags uint32, left int) (map[string]any, error) {
 	var info ref
-	if err := status(p.f.codeInfo(code, flags, &info)); err != nil {
-		if info != 0 {
-			p.owned = append(p.owned, info)
-		}
-		return nil, err
-	}
+	err := status(p.f.codeInfo(code, flags, &info))
 	if info != 0 {
 		p.owned = append(p.owned, info)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if p.kind(info) != dictKind {
 		return nil, &secitem.TypeError{Call: "SecCodeCopySigningInformation", Got: p.typeName(info)}

@@ -56,7 +56,7 @@ func (f *Framework) Identity() (secitem.Identity, error) {
 	p := f.pool()
 	defer p.release()
 	var code ref
-	if err := p.copied(f.f.codeSelf(0, &code), code); err != nil {
+	if err := p.copied(f.f.codeSelf(0, &code), &code); err != nil {
 		return secitem.Identity{}, err
 	}
 	facts, err := p.signature(code, signingInfo|dynamicInfo, 0)
@@ -108,11 +108,7 @@ func (f *Framework) LoginKeychain() (state secitem.KeychainState, err error) {
 	p := f.pool()
 	defer p.release()
 	var keychain ref
-	err = status(f.f.keychain(&keychain))
-	if keychain != 0 {
-		p.owned = append(p.owned, keychain)
-	}
-	if err != nil {
+	if err := p.copied(f.f.keychain(&keychain), &keychain); err != nil {
 		return state, err
 	}
 	var bits uint32

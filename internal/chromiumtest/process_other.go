@@ -1,7 +1,0 @@
-//go:build !linux
-
-package chromiumtest
-
-import "os/exec"
-
-func endWithParent(*exec.Cmd) {}

@@ -1,0 +1,124 @@
+package kinring_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/kinring/kinring"
+	"github.com/kinring/kinring/store"
+)
+
+// pondering is a driver whose Open takes as long as a person does.
+type pondering struct {
+	*driver
+	asked    chan struct{}
+	answered chan struct{}
+}
+
+func (a pondering) Open(ctx context.Context, f store.Family) (store.Store, error) {
+	a.asked <- struct{}{}
+	select {
+	case <-a.answered:
+		return a.driver.Open(ctx, f)
+	case <-ctx.Done():
+		return nil, store.FromContext(ctx)
+	}
+}
+
+func newPondering() pondering {
+	return pondering{newDriver(), make(chan struct{}, 9), make(chan struct{})}
+}
+
+// within fails a test whose call does not come back.
+func within[T any](t *testing.T, what string, call func() T) T {
+	t.Helper()
+	done := make(chan T, 1)
+	go func() { done <- call() }()
+	select {
+	case got := <-done:
+		return got
+	case <-time.After(time.Minute):
+		t.Fatal(what + " hangs")
+		panic("not reached")
+	}
+}
+
+// TestNobodyWaitsLongerThanHeWants: while one operation opens the shared store,
+// and somebody thinks about a passphrase, another one waits no longer than its
+// own context, and what needs no store answers at once.
+func TestNobodyWaitsLongerThanHeWants(t *testing.T) {
+	a := newPondering()
+	ring, err := kinring.Open(t.Context(), notes(t.TempDir()), kinring.WithStore(a), kinring.WithStateDir(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := make(chan error, 1)
+	go func() {
+		_, err := ring.GetKey(t.Context(), store.Key{Service: "com.example.notes", Account: "first"})
+		first <- err
+	}()
+	<-a.asked
+	hurried, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if err := within(t, "a Get", func() error { _, err := ring.Get(hurried, "auth"); return err }); !errors.Is(err, kinring.ErrTimedOut) {
+		t.Errorf("a Get that is in a hurry: %v", err)
+	}
+	if kind := within(t, "StoreKind", ring.StoreKind); kind != "test" {
+		t.Errorf("the store is %q", kind)
+	}
+	if !within(t, "Locked", ring.Backing().Locked) {
+		t.Error("a store that is being opened counts as open")
+	}
+	close(a.answered)
+	if err := <-first; !errors.Is(err, kinring.ErrNotFound) {
+		t.Errorf("the first Get: %v", err)
+	}
+	if err := ring.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCloseEndsAnOpening: nobody has to answer a question of a ring that is closed.
+func TestCloseEndsAnOpening(t *testing.T) {
+	a := newPondering()
+	ring, err := kinring.Open(t.Context(), notes(t.TempDir()), kinring.WithStore(a), kinring.WithBudget(0), kinring.WithStateDir(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan error, 1)
+	go func() { _, err := ring.Get(t.Context(), "auth"); got <- err }()
+	<-a.asked
+	if err := within(t, "Close", ring.Close); err != nil {
+		t.Error(err)
+	}
+	if err := <-got; !errors.Is(err, kinring.ErrCancelled) && !errors.Is(err, kinring.ErrUnavailable) {
+		t.Errorf("the Get: %v", err)
+	}
+	if _, err := ring.Get(t.Context(), "auth"); !errors.Is(err, kinring.ErrUnavailable) {
+		t.Errorf("a Get afterwards: %v", err)
+	}
+}
+
+// TestALookOfAWatchEnds: a Watch may last for days, and a store that does not
+// answer is told of all the same.
+func TestALookOfAWatchEnds(t *testing.T) {
+	ring, err := kinring.Open(t.Context(), notes(t.TempDir()), kinring.WithStore(newPondering()),
+		kinring.WithBudget(time.Millisecond), kinring.WithStateDir(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ring.Close()
+	days, cancel := context.WithTimeout(t.Context(), 48*time.Hour)
+	defer cancel()
+	event := within(t, "the first look", func() (first kinring.Event) {
+		for first = range ring.Watch(days, "auth") {
+			break
+		}
+		return first
+	})
+	if !errors.Is(event.Err, kinring.ErrTimedOut) {
+		t.Errorf("told %+v, want that the time was over", event)
+	}
+}
