@@ -201,6 +201,7 @@ func (p yamlPlace) insertFlow(text, value []byte) []byte {
 	}
 	in = append(yamlName(p.rest[0]), in...)
 	if len(p.value.Content) > 0 {
+		at = offset(text, p.value.Content[0])
 		in = append(in, ", "...)
 	}
 	return splice(text, span{at, at}, in)
