@@ -94,10 +94,11 @@ const (
 	serviceUnknown = "org.freedesktop.DBus.Error.ServiceUnknown"
 	nameHasNoOwner = "org.freedesktop.DBus.Error.NameHasNoOwner"
 	noReply        = "org.freedesktop.DBus.Error.NoReply"
+	timeout        = "org.freedesktop.DBus.Error.Timeout"
+	timedOut       = "org.freedesktop.DBus.Error.TimedOut"
 	disconnected   = "org.freedesktop.DBus.Error.Disconnected"
 	accessDenied   = "org.freedesktop.DBus.Error.AccessDenied"
 	notSupported   = "org.freedesktop.DBus.Error.NotSupported"
-	limitsExceeded = "org.freedesktop.DBus.Error.LimitsExceeded"
 )
 
 // failure gives an error of a call its class. An error that the provider itself
@@ -118,9 +119,7 @@ func failure(ctx context.Context, e effect, err error) error {
 		out.Class, out.Detail, out.Remedy = store.ErrDenied, "the bus or the keyring refuses this program", "let the program talk to "+serviceName
 	case notSupported:
 		out.Class, out.Detail, out.Remedy = store.ErrUnsupported, "the keyring cannot do this", "use another keyring"
-	case limitsExceeded:
-		out.Class, out.Detail, out.Remedy = store.ErrTooLarge, "the keyring takes no more", "make room in the keyring"
-	case "", noReply, disconnected:
+	case "", noReply, timeout, timedOut, disconnected:
 		return unanswered(ctx, e, err)
 	default:
 		out.Class, out.Reason, out.Detail, out.Remedy = store.ErrUnavailable, store.ErrOutOfReach, "the keyring failed", "see the keyring's own log"

@@ -13,12 +13,8 @@ import (
 // grace is how long a dismissed prompt may take to say how it ended.
 const grace = 250 * time.Millisecond
 
-// Unlock unlocks items or collections, by their paths. Where a person would have
+// unlock unlocks items or collections, by their paths. Where a person would have
 // to be asked and may not be, it is ErrLocked.
-func (c *Conn) Unlock(ctx context.Context, paths ...string) error {
-	return c.with(ctx, func(p *peer) error { return c.unlock(ctx, p, paths) })
-}
-
 func (c *Conn) unlock(ctx context.Context, p *peer, paths []string) error {
 	if !mayAsk(ctx) {
 		return locked(nil) // and no prompt is made that would have to be dismissed

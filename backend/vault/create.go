@@ -124,8 +124,7 @@ func place(ctx context.Context, path string, fill func(temp string) error) error
 	dir := filepath.Dir(path)
 	temp, err := os.MkdirTemp(dir, ".kinring-init-") // makes it with mode 0700
 	if err != nil {
-		return &store.Error{Class: store.ErrDenied, Store: dir, Err: err, Detail: "nothing can be made in the directory",
-			Remedy: "check its owner and mode"}
+		return durable.Failure("make", dir, err)
 	}
 	defer os.RemoveAll(temp)
 	built := filepath.Join(temp, "vault")
@@ -141,7 +140,11 @@ func place(ctx context.Context, path string, fill func(temp string) error) error
 	if err := durable.Publish(built, path); err != nil {
 		return err
 	}
-	return durable.SyncDir(dir)
+	if err := durable.SyncDir(dir); err != nil {
+		return &store.Error{Class: store.ErrOutcomeUnknown, Store: path, Err: err,
+			Detail: "the vault is made, and a power failure may take it away", Remedy: "check the disk, and that the vault is there"}
+	}
+	return nil
 }
 
 // write makes the database. SQLite gives its other files the mode of this one.
@@ -184,5 +187,10 @@ func fill(n *conn, h header, vaultKey []byte, pageSize int) error {
 	if err := n.Exec("INSERT INTO state (one, box) VALUES (1, ?)", s.sealCensus(census{})); err != nil {
 		return err
 	}
-	return n.Exec("COMMIT")
+	if err := n.Exec("COMMIT"); err != nil {
+		return err
+	}
+	// SQLite does so itself when the connection closes, and does not say if it failed:
+	// then all of the vault were in the log, which stays behind.
+	return n.emptyLog()
 }

@@ -433,31 +433,45 @@ func TestDiskThatFails(t *testing.T) {
 		image[at] = 0xff // no page begins so
 	}
 	rewrite(t, path, image)
-	f := &file{path: path, reading: accessQuiet, slots: make(chan struct{}, 1)}
+	mustLstat := func(path string) os.FileInfo {
+		info, err := os.Lstat(path)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+		return info
+	}
+	f := &file{path: path, info: mustLstat(path), reading: accessQuiet, slots: make(chan struct{}, 1)}
 	damage := f.readPatiently(t.Context(), func(n *conn) error { return n.rows(t.Context(), columnsAll, func(row) error { return nil }) })
 	t.Cleanup(func() { _ = errors.Join(f.closeReaders(), f.closeLog(), f.disk.close()) })
 	wantClass(t, translate(damage), store.ErrCorrupt)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, tt := range map[string]struct {
-		path  string
-		ctx   context.Context
-		class *store.Class
+		path, opened string
+		ctx          context.Context
+		class        *store.Class
 	}{
-		"damage":        {path, t.Context(), store.ErrCorrupt},
-		"no file":       {path + "-none", t.Context(), store.ErrCorrupt},
-		"a failing one": {filepath.Dir(path), t.Context(), store.ErrUnavailable},
-		"given up":      {path, ended, store.ErrCancelled},
+		"damage":        {path, path, t.Context(), store.ErrCorrupt},
+		"no file":       {path + "-none", path + "-none", t.Context(), store.ErrCorrupt},
+		"another file":  {filepath.Dir(path), path, t.Context(), store.ErrCorrupt},
+		"a failing one": {filepath.Dir(path), filepath.Dir(path), t.Context(), store.ErrUnavailable},
+		"given up":      {path, path, ended, store.ErrCancelled},
 	} {
-		other := &file{path: tt.path}
-		if err := translate(other.blame(tt.ctx, damage)); !errors.Is(err, tt.class) {
-			t.Errorf("%s: %v", name, err)
+		other := &file{path: tt.path, info: mustLstat(tt.opened)}
+		calls := 0
+		err := other.unlessDamaged(tt.ctx, func() error { calls++; return damage })
+		if !errors.Is(translate(err), tt.class) || (calls == 2) != (tt.class == store.ErrCorrupt) {
+			t.Errorf("%s: %v, after %d calls", name, err, calls)
 		}
 		if err := other.disk.close(); err != nil {
 			t.Error(err)
 		}
 	}
-	if err := f.blame(t.Context(), errRekeyed); err != errRekeyed {
-		t.Error(err)
+	unknown := &store.Error{Class: store.ErrOutcomeUnknown, Err: damage}
+	for _, want := range []error{nil, errRekeyed, unknown} {
+		calls := 0
+		if err := f.unlessDamaged(t.Context(), func() error { calls++; return want }); err != want || calls != 1 {
+			t.Errorf("%v, after %d calls; want %v", err, calls, want)
+		}
 	}
 }

@@ -15,16 +15,17 @@ import (
 	"github.com/kinring/kinring/store/storetest"
 )
 
-// faultCalls are the calls that change the vault's files, with what can be wrong
-// with a disk at each.
+// faultCalls are the calls that read and change the vault's files, with what can be
+// wrong with a disk at each.
 var faultCalls = map[string][]string{
 	"pwrite64":        {"EIO", "ENOSPC", "EROFS", "EDQUOT", "EINTR"},
 	"fsync,fdatasync": {"EIO", "ENOSPC", "EROFS", "EDQUOT", "EINTR"},
 	"ftruncate":       {"EIO", "EROFS", "EINTR"},
+	"pread64":         {"EIO"},
 }
 
-// TestEveryCallFails lets each call by which an operation changes the vault's files
-// fail once. Whatever the operation said is true: done, or not done, or unknown. The
+// TestEveryCallFails lets each call by which an operation reads or changes the vault's
+// files fail once. Whatever the operation said is true: done, or not done, or unknown. The
 // vault is whole, and goes on. A Put meets every error at every call; the other
 // operations every other call, with one error in turn, in the long form all as well.
 func TestEveryCallFails(t *testing.T) {
@@ -76,6 +77,9 @@ func failCall(t *testing.T, op crashOp, start crashdisk.Image, call, errno strin
 		t.Fatalf("%s: said %v", where, said)
 	}
 	counts[said[0]]++
+	if said[0] == "corrupt" {
+		t.Errorf("%s: a disk that fails is told as damage", where)
+	}
 	done, unknown := said[0] == "done", said[0] == "outcome-unknown"
 	if wrong := settled(t, op, path, !done, done || unknown); wrong != "" {
 		t.Errorf("%s: said %s, and %s", where, said[0], wrong)
@@ -212,5 +216,55 @@ func init() {
 		}
 		_, err := AddKey(background, options(path), KeyFile(second))
 		return err
+	}
+}
+
+// TestMakingFails lets each call by which a vault is made fail once: then there is
+// none, unless it is said that nobody knows, and in the second case making one goes on
+// to succeed.
+func TestMakingFails(t *testing.T) {
+	counts := map[string]int{}
+	for call, errnos := range map[string][]string{
+		"pwrite64": {"EIO", "ENOSPC"}, "fsync,fdatasync": {"EIO", "ENOSPC"}, "linkat,renameat2,renameat": {"EIO", "ENOSPC"},
+		"mkdirat": {"ENOSPC", "EROFS"}, "openat": {"EMFILE", "ENOSPC"},
+	} {
+		for i, errno := range errnos {
+			for n := 1; n < 3 || !testing.Short(); n++ {
+				if (long() || n%len(errnos) == i) && !failMaking(t, call, errno, n, counts) {
+					break
+				}
+			}
+		}
+	}
+	t.Logf("outcomes of making a vault on a failing disk: %v", counts)
+	if counts["done"] == 0 || counts["outcome-unknown"] == 0 && !testing.Short() || counts["unavailable"] == 0 {
+		t.Error("that says little")
+	}
+}
+
+func failMaking(t *testing.T, call, errno string, n int, counts map[string]int) bool {
+	t.Helper()
+	path := noVaultYet(t)
+	inject := fmt.Sprintf("inject=%s:error=%s:when=%d", call, errno, n)
+	said, trace := under(t, "try create", path, "-e", "trace="+call, "-e", inject)
+	if !strings.Contains(trace, "INJECTED") {
+		return false
+	}
+	counts[said[0]]++
+	_, err := os.Lstat(path)
+	if made := err == nil; made != (said[0] == "done") && said[0] != "outcome-unknown" {
+		t.Errorf("%s %s %d: said %s; there: %v", call, errno, n, said[0], err)
+	}
+	if said[0] == "denied" && errno != "EROFS" {
+		t.Errorf("%s %s %d: nobody denied it", call, errno, n)
+	}
+	checkMade(t, path, said[0] == "done")
+	return true
+}
+
+func init() {
+	workerRoles["try create"] = func(path string) error {
+		fmt.Println(outcomeOf(makeVault(path)))
+		return nil
 	}
 }

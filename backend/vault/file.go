@@ -86,29 +86,29 @@ func (f *file) release() error {
 // read calls f with a connection, again if a lock hindered it, so f must not
 // keep what it did in a call that failed.
 func (f *file) read(ctx context.Context, use func(*conn) error) error {
-	err := f.readPatiently(ctx, use)
-	if litedb.Code(err) == codes.SQLITE_CORRUPT {
-		// A disk that fails now and then may have been the cause: damage stays.
-		if err = f.blame(ctx, err); litedb.Code(err) == codes.SQLITE_CORRUPT {
-			err = f.readPatiently(ctx, use)
-		}
-	}
-	return translate(err)
+	return translate(f.unlessDamaged(ctx, func() error { return f.readPatiently(ctx, use) }))
 }
 
-// blame tells a disk that fails from damage.
-func (f *file) blame(ctx context.Context, err error) error {
-	if litedb.Code(err) != codes.SQLITE_CORRUPT {
+// unlessDamaged calls do, and once more if SQLite says that the file is damaged and
+// the disk gives all of it: a disk that fails now and then may have been the cause,
+// and damage stays.
+func (f *file) unlessDamaged(ctx context.Context, do func() error) error {
+	err := do()
+	if litedb.Code(err) != codes.SQLITE_CORRUPT || !errors.Is(translate(err), store.ErrCorrupt) {
 		return err
 	}
 	if cause := f.readDisk(ctx); cause != nil {
 		return cause
 	}
-	return err
+	return do()
 }
 
-// readDisk returns the error of a disk that does not give all of the vault.
+// readDisk returns the error of a disk that does not give all of the vault. Another
+// vault that has taken its place is left alone: it may be open here too, see file.
 func (f *file) readDisk(ctx context.Context) error {
+	if now, err := os.Lstat(f.path); err != nil || !os.SameFile(now, f.info) {
+		return nil
+	}
 	return f.disk.read(ctx, f.path, f.path+companions[0])
 }
 
@@ -214,10 +214,16 @@ func (f *file) write(ctx context.Context, use func(*conn) error) error {
 		return store.FromContext(ctx)
 	}
 	defer func() { <-f.turn }()
-	if err := f.openWriter(ctx); err != nil {
-		return translate(f.blame(ctx, err))
+	if err := f.unlessDamaged(ctx, func() error { return f.openWriter(ctx) }); err != nil {
+		return translate(err)
 	}
-	return f.blame(ctx, use(f.writer))
+	var err error
+	return f.unlessDamaged(ctx, func() error {
+		if f.writer != nil { // else it failed so that nothing may follow
+			err = use(f.writer)
+		}
+		return err
+	})
 }
 
 // openWriter opens the file for writing at the first write: a store that only

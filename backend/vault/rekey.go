@@ -33,10 +33,8 @@ func Rekey(ctx context.Context, options Options, how RekeyOptions) (Description,
 	return d, store.At(err, "rekey", kind, store.Key{})
 }
 
-func rekey(ctx context.Context, options Options, how RekeyOptions, c cost) (Description, error) {
-	var path string
-	err := withVaultKey(ctx, options, func(u *unlocked) error {
-		path = u.path
+func rekey(ctx context.Context, options Options, how RekeyOptions, c cost) (d Description, err error) {
+	err = withVaultKey(ctx, options, func(u *unlocked) error {
 		cipher := cmp.Or(how.Cipher, u.header.Suite)
 		if err := CheckCipher(cipher); err != nil {
 			return err
@@ -51,12 +49,10 @@ func rekey(ctx context.Context, options Options, how RekeyOptions, c cost) (Desc
 		}
 		r.forgetLog(ctx)
 		_, _ = dropKey(heldName(u.header.Vault)) // it opens nothing any more
+		d = r.header.describe(u.path)
 		return nil
 	})
-	if err != nil {
-		return Description{}, err
-	}
-	return describe(ctx, path)
+	return d, err
 }
 
 // rekeying is a rekey under way. What is embedded is the vault as it was.
@@ -184,9 +180,7 @@ func (r *rekeying) seal(n *conn, sum census) error {
 // opens is gone from both. Where a reader is in its way the log goes when the
 // last writer closes the vault.
 func (r *rekeying) forgetLog(ctx context.Context) {
-	_ = r.file.write(ctx, func(n *conn) error {
-		return n.Query("PRAGMA wal_checkpoint(TRUNCATE)", nil, func(columns) error { return nil })
-	})
+	_ = r.file.write(ctx, (*conn).emptyLog)
 }
 
 // secrets reads each source at most once, so that nobody is asked twice.

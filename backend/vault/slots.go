@@ -51,11 +51,15 @@ func describe(ctx context.Context, path string) (Description, error) {
 	if err != nil {
 		return Description{}, err
 	}
+	return h.describe(path), nil
+}
+
+func (h header) describe(path string) Description {
 	d := Description{Path: path, ID: hex.EncodeToString(h.Vault), Format: h.Format, Cipher: h.Suite}
 	for _, s := range h.Slots {
 		d.Slots = append(d.Slots, s.describe())
 	}
-	return d, nil
+	return d
 }
 
 func (s slot) describe() Slot {
@@ -187,11 +191,8 @@ func withVaultKey(ctx context.Context, options Options, f func(u *unlocked) erro
 		return err
 	}
 	defer clear(u.vaultKey)
-	err = f(u)
-	if closing := s.Close(); err == nil {
-		err = closing
-	}
-	return err
+	defer s.Close() // what f did is synced
+	return f(u)
 }
 
 func (u *unlocked) open(ctx context.Context) (err error) {

@@ -89,6 +89,17 @@ func dial(ctx context.Context, path string, how access) (*conn, error) {
 	return &conn{c}, nil
 }
 
+// emptyLog moves the log into the file and cuts it to nothing.
+func (n *conn) emptyLog() error {
+	return n.Query("PRAGMA wal_checkpoint(TRUNCATE)", nil, func(c columns) error {
+		busy, err := c.Integer(0)
+		if err == nil && busy != 0 {
+			err = errors.New("somebody uses the log")
+		}
+		return err
+	})
+}
+
 // isUnsettled reports that the shared memory cannot be used by somebody who may
 // not write to it: a writer is about to set it up, or died while it did.
 func isUnsettled(err error) bool {

@@ -204,9 +204,16 @@ func makeEmpty(path string) error {
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
+	if errors.Is(err, fs.ErrNotExist) { // its directory has gone
+		return noVault(path)
+	}
 	if err != nil {
-		return &store.Error{Class: store.ErrDenied, Store: path, Err: err, Detail: "the vault lacks this file and it cannot be made",
-			Remedy: "make an empty file of that name with mode 600"}
+		failed := durable.Failure("make", path, err)
+		var e *store.Error
+		if errors.As(failed, &e) {
+			e.Detail = "the vault lacks this file, and it cannot be made"
+		}
+		return failed
 	}
 	return f.Close()
 }

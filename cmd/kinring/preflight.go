@@ -86,7 +86,10 @@ func (f *preflightFlags) add(cmd *cobra.Command) {
 }
 
 // arguments wants paths, except where only rules are asked about.
-func (f *preflightFlags) arguments(_ *cobra.Command, args []string) error {
+func (f *preflightFlags) arguments(cmd *cobra.Command, args []string) error {
+	if name := emptyFlag(cmd); name != "" {
+		return usage("--" + name + " is empty: is a variable of the script not set?")
+	}
 	switch {
 	case f.sarif && f.junit:
 		return usage("give --sarif or --junit, not both; --sarif-file and --junit-file write both")
@@ -106,6 +109,17 @@ func (f *preflightFlags) arguments(_ *cobra.Command, args []string) error {
 		return usage("--profile-days wants at least 1")
 	}
 	return nil
+}
+
+// emptyFlag returns a flag of the verb that was given with nothing. A check that a
+// script means to make must not be left out because a variable is not set.
+func emptyFlag(cmd *cobra.Command) string {
+	for _, name := range []string{"expect-team", "expect-group", "against", "suppress", "certificate", "explain", "sarif-file", "junit-file"} {
+		if value, _ := cmd.Flags().GetString(name); value == "" && cmd.Flags().Changed(name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // preflight judges and prints; the exit code follows from the report.

@@ -130,7 +130,6 @@ type Executable struct {
 	Path   string
 	Role   Role
 	Bundle *Bundle        // the innermost bundle that it lies in; nil for a bare one
-	Mode   uint32         // permission bits
 	File   *codesign.File // nil where Err is not
 	Err    error          // it does not read as Mach-O though it starts like one
 }

@@ -177,7 +177,7 @@ func (w *walker) macho(at string, info fs.FileInfo, r io.ReaderAt, parent *Bundl
 	if !codesign.Is(start[:]) {
 		return
 	}
-	e := &Executable{Path: at, Bundle: parent, Mode: uint32(info.Mode().Perm())}
+	e := &Executable{Path: at, Bundle: parent}
 	file, err := codesign.Read(r, info.Size(), codesign.Options{Roots: w.options.Roots})
 	if e.File, e.Err = file, unreadable.Within(err, at, 0); err == nil {
 		w.tree.Read += file.Read

@@ -12,11 +12,13 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kinring/kinring/store/storetest"
 )
 
 const (
 	echoes  = "KINRING_CHILD_TEST_ECHOES"  // makes this program one that repeats its input
-	parents = "KINRING_CHILD_TEST_PARENTS" // makes it one that starts the other, says its id and waits
+	parents = "KINRING_CHILD_TEST_PARENTS" // makes it one that starts the other and waits
 )
 
 func TestMain(m *testing.M) {
@@ -30,21 +32,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func again(t *testing.T, variable string) *exec.Cmd {
-	t.Helper()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), program)
-	cmd.Env = append(os.Environ(), variable+"=1")
-	return cmd
-}
-
 // TestOutlivesTheThread: a program goes on when the thread that a test started it
 // on has ended, as the threads of goroutines do that keep theirs.
 func TestOutlivesTheThread(t *testing.T) {
-	cmd := again(t, echoes)
+	cmd := storetest.Reexec(t, echoes+"=1")
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +82,7 @@ func onThread(f func()) int {
 
 // TestEndsWithTheParent: a program ends when its parent is killed.
 func TestEndsWithTheParent(t *testing.T) {
-	cmd := again(t, parents)
+	cmd := storetest.Reexec(t, parents+"=1")
 	in, theirs, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

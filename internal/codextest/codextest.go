@@ -30,8 +30,9 @@ const (
 // Tool is what require.Variable calls the Codex CLI.
 const Tool = "codex"
 
-// limit is how long one run may take. A login takes some 50 ms.
-const limit = 30 * time.Second
+// limit is how long one run may take: a watchdog, no measure. A login takes some
+// 50 ms, and seconds of computing where it is encrypted.
+const limit = 2 * time.Minute
 
 // Home is a throwaway CODEX_HOME and the program that uses it.
 type Home struct {

@@ -9,6 +9,10 @@ import (
 	"github.com/kinring/kinring/store"
 )
 
+// Failure turns what the operating system said of a file, in a call of the caller's
+// own, into the error that this package would give.
+func Failure(op, path string, err error) error { return failure(op, path, err) }
+
 // failure turns an error of the operating system into a store error that names
 // the file. A store error is kept.
 func failure(op, path string, err error) error {

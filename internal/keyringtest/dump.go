@@ -9,8 +9,11 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-func dump(t testing.TB, conn *dbus.Conn) []Entry {
+// Dump returns all items of all collections, sorted by path. Everything must be
+// unlocked.
+func Dump(t testing.TB, b *Bus) []Entry {
 	t.Helper()
+	conn := b.client(t)
 	service := conn.Object(Name, ServicePath)
 	session := plainSecret(t, service, "").Session
 	var out []Entry

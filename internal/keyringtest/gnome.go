@@ -1,9 +1,7 @@
 package keyringtest
 
 import (
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -99,7 +97,7 @@ func (k *GNOME) Lock(t testing.TB) {
 
 func lock(t testing.TB, b *Bus, collection dbus.ObjectPath) {
 	t.Helper()
-	service := b.Connect(t).Object(Name, ServicePath)
+	service := b.client(t).Object(Name, ServicePath)
 	var locked []dbus.ObjectPath
 	var prompt dbus.ObjectPath
 	err := service.Call("org.freedesktop.Secret.Service.Lock", 0, []dbus.ObjectPath{collection}).Store(&locked, &prompt)
@@ -127,7 +125,7 @@ func (k *GNOME) Unlock(t testing.TB) {
 
 func (k *GNOME) unlockWith(t testing.TB, password string) error {
 	t.Helper()
-	service := k.Bus.Connect(t).Object(Name, ServicePath)
+	service := k.Bus.client(t).Object(Name, ServicePath)
 	return service.Call("org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface.UnlockWithMasterPassword", 0,
 		Login, plainSecret(t, service, password)).Err
 }
@@ -146,7 +144,7 @@ func plainSecret(t testing.TB, service dbus.BusObject, text string) secret {
 // NewCollection makes another unlocked collection and returns its path.
 func (k *GNOME) NewCollection(t testing.TB, label string) dbus.ObjectPath {
 	t.Helper()
-	service := k.Bus.Connect(t).Object(Name, ServicePath)
+	service := k.Bus.client(t).Object(Name, ServicePath)
 	properties := map[string]dbus.Variant{"org.freedesktop.Secret.Collection.Label": dbus.MakeVariant(label)}
 	var path dbus.ObjectPath
 	err := service.Call("org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface.CreateWithMasterPassword", 0,
@@ -155,11 +153,6 @@ func (k *GNOME) NewCollection(t testing.TB, label string) dbus.ObjectPath {
 		t.Fatal(err)
 	}
 	return path
-}
-
-// KeyringFile returns the path of the login keyring's file.
-func (k *GNOME) KeyringFile() string {
-	return filepath.Join(k.Bus.Home, "data", "keyrings", "login.keyring")
 }
 
 // Entry is one item of a keyring, as any program sees it.
@@ -172,23 +165,6 @@ type Entry struct {
 	ContentType string
 	Created     uint64
 	Modified    uint64
-}
-
-// Dump returns all items of all collections, sorted by path. Everything must be
-// unlocked.
-func Dump(t testing.TB, b *Bus) []Entry {
-	t.Helper()
-	return dump(t, b.Connect(t))
-}
-
-// ReadFile reads a file of the session's home.
-func (b *Bus) ReadFile(t testing.TB, name string) string {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(b.Home, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
 }
 
 // Find skips or fails the test if there is no bus, no gnome-keyring or no

@@ -112,9 +112,3 @@ func (k *KWallet) Restart(t testing.TB) {
 	k.start(t)
 	k.Unlock(t)
 }
-
-// Dump returns all items, as Dump does.
-func (k *KWallet) Dump(t testing.TB) []Entry {
-	t.Helper()
-	return dump(t, k.Bus.Connect(t))
-}

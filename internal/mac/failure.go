@@ -19,6 +19,10 @@ var (
 	writable  = meaning{class: store.ErrDenied, remedy: "make the keychain's file and its folder writable for this user"}
 )
 
+// unlocking names both ways: no password opens the data-protection keychain, and no
+// login the other one where its password is another.
+const unlocking = "log in to this Mac or unlock its screen; for a login keychain: security unlock-keychain"
+
 // meanings holds each status that says something definite. A write that ends in
 // one of them has changed nothing.
 var meanings = map[secitem.Status]meaning{
@@ -31,10 +35,10 @@ var meanings = map[secitem.Status]meaning{
 	secitem.ErrNoSuchKeychain:        {store.ErrUnavailable, store.ErrNoService, "look at the list of keychains: security list-keychains"},
 	secitem.ErrInvalidKeychain:       {class: store.ErrCorrupt, remedy: "restore the keychain's file from a backup"},
 	secitem.ErrDecode:                {class: store.ErrCorrupt, remedy: "sign in again"},
-	secitem.ErrInteractionNotAllowed: {class: store.ErrLocked, remedy: "unlock the keychain: security unlock-keychain"},
+	secitem.ErrInteractionNotAllowed: {class: store.ErrLocked, remedy: unlocking},
 	secitem.ErrInteractionRequired:   {class: store.ErrLocked, remedy: "run the program where a person can be asked"},
 	secitem.ErrInDarkWake:            {class: store.ErrLocked, remedy: "try again when the machine is awake"},
-	secitem.ErrAuthNeeded:            {class: store.ErrLocked, remedy: "unlock the keychain: security unlock-keychain"},
+	secitem.ErrAuthNeeded:            {class: store.ErrLocked, remedy: unlocking},
 	secitem.ErrAuthFailed:            {class: store.ErrDenied, remedy: "allow the program to use the item when macOS asks"},
 	secitem.ErrWritePermission:       writable,
 	secitem.ErrReadOnly:              writable,

@@ -114,8 +114,8 @@ type Result struct {
 	Stdout, Stderr string
 }
 
-// limit is how long one run may take.
-const limit = time.Minute
+// limit is how long one run may take: a watchdog, no measure.
+const limit = 2 * time.Minute
 
 // Run runs the client on a bus: GET, SET, DELETE or LIST.
 func (c Client) Run(t testing.TB, bus *keyringtest.Bus, verb, service, account, stdin string) Result {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kinring/kinring/internal/tomltext"
 	"github.com/kinring/kinring/store"
 )
 
@@ -165,6 +166,9 @@ func TestRefused(t *testing.T) {
 		{"half a surrogate pair", "json", "/a", `{"a": "x\ud800"}`, store.ErrCorrupt},
 		{"half a TOML", "toml", "/a", "a = \"" + sentinel, store.ErrCorrupt},
 		{"lines", "line", "", sentinel + "\nb\n", store.ErrCorrupt},
+		{"many values, JSON", "json", "/a", "{\"a\": [" + strings.Repeat("1,", maxNodes) + "1]}", store.ErrTooLarge},
+		{"many values, YAML", "yaml", "/a", "a: [" + strings.Repeat("1,", maxNodes) + "]\n", store.ErrTooLarge},
+		{"many keys, TOML", "toml", "/a", strings.Repeat("[[a]]\n", tomltext.MaxKeys+1), store.ErrTooLarge},
 		{"large", "bytes", "", strings.Repeat("x", limit+1), store.ErrTooLarge},
 		{"large value", "bytes", "", strings.Repeat("x", store.MaxValue+1), store.ErrTooLarge},
 	}

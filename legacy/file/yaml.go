@@ -30,9 +30,6 @@ func notFollowed(detail string) error {
 	return &store.Error{Class: store.ErrUnsupported, Detail: detail, Remedy: "let the pointer lead to a plain value"}
 }
 
-// maxNodes bounds what a document may have.
-const maxNodes = 1 << 16
-
 // document parses a text and returns its outermost node, nil if it has none.
 func (yamlText) document(text []byte) (*yaml.Node, error) {
 	if !utf8.Valid(text) {
@@ -87,7 +84,10 @@ type merge struct{ what any }
 const mergeName = "<<"
 
 func treeOf(n *yaml.Node, left *int, depth int) (any, error) {
-	if *left--; *left < 0 || depth > jsontext.MaxDepth {
+	switch *left--; {
+	case *left < 0:
+		return nil, errTooMany
+	case depth > jsontext.MaxDepth:
 		return nil, errTooDeep
 	}
 	switch n.Kind {

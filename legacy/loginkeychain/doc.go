@@ -32,6 +32,14 @@
 //
 // # What it does not promise
 //
+// macOS knows one switch for a process: while a call of this package must ask
+// nobody, for some milliseconds, nothing else in the process can be asked about a
+// login keychain either.
+//
+// /usr/bin/security asks by itself about an item that it did not make, which
+// somebody filed under go-keyring's names: store.Never cannot keep it quiet, and
+// only the end of the caller's time takes its question away.
+//
 // macOS searches all keychains of the user's search list, where the older build
 // may have looked into one. An item that several of them hold is ErrAmbiguous.
 // The login keychain dates changes to the second and compares nothing as it

@@ -20,7 +20,7 @@ func (f *Framework) Guest(t secitem.AuditToken) (secitem.Code, error) {
 	if err != nil {
 		return secitem.Code{}, err
 	}
-	facts, err := p.signature(code, signingInfo|requirementInfo|dynamicInfo, 1)
+	facts, err := p.signature(code, signingInfo|requirementInfo|dynamicInfo, 2) // lists of entitlements too
 	if err != nil {
 		return secitem.Code{}, err
 	}

@@ -35,10 +35,10 @@ func TestGuest(t *testing.T) {
 	d := open(t)
 	d.runs(t)
 	d.make(t, map[any]any{"identifier": "com.example.app", "teamid": "TEAM000001", "flags": int64(secitem.CodeRuntime), "status": int64(secitem.CodeValid),
-		"entitlements-dict": map[any]any{secitem.EntitlementGetTaskAllow: true}}, d.information)
+		"entitlements-dict": map[any]any{secitem.EntitlementGetTaskAllow: true, secitem.EntitlementAccessGroups: []any{"TEAM000001.g"}}}, d.information)
 	code, err := d.Guest(guestToken)
 	want := secitem.Code{Identity: secitem.Identity{Identifier: "com.example.app", Team: "TEAM000001", Flags: secitem.CodeRuntime, Status: secitem.CodeValid},
-		Entitlements: map[string]any{secitem.EntitlementGetTaskAllow: true}}
+		Entitlements: map[string]any{secitem.EntitlementGetTaskAllow: true, secitem.EntitlementAccessGroups: []any{"TEAM000001.g"}}}
 	if err != nil || !reflect.DeepEqual(code, want) {
 		t.Errorf("got %+v, %v", code, err)
 	}

@@ -1,7 +1,9 @@
 package items
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -83,4 +85,49 @@ func TestConformance(t *testing.T) {
 			"I3/revisions": "the keyring keeps nothing that changes with each write, so that writing the same value again is the same revision again",
 		},
 	})
+}
+
+// vanishing removes the item that is there whenever a write of it is prepared.
+type vanishing struct{ remove func() }
+
+func (vanishing) Decode(secret []byte) ([]byte, error) { return secret, nil }
+
+func (v vanishing) Encode(_ store.Key, value, before []byte) ([]byte, error) {
+	if before != nil {
+		v.remove()
+	}
+	return bytes.Clone(value), nil
+}
+
+// TestItemVanishes: an older build that removes the item while it is written to.
+// A write under no condition makes another one; under a match it is a conflict.
+func TestItemVanishes(t *testing.T) {
+	keyringtest.NewGNOME(t).Bus.Setenv(t)
+	l := shelf()
+	older := newSource(l, store.SourceConfig{Name: "older"})
+	defer older.Close()
+	key := store.Key{Service: "s", Account: "a"}
+	l.Codec = vanishing{func() {
+		if err := older.Delete(t.Context(), key, store.Any()); err != nil {
+			t.Error(err)
+		}
+	}}
+	s := newSource(l, store.SourceConfig{Name: "older"})
+	defer s.Close()
+	put := func(value string, cond store.Condition) (store.Revision, error) {
+		return s.Put(t.Context(), key, store.Item{Value: store.NewValue([]byte(value))}, cond)
+	}
+	if _, err := put("first", store.Absent()); err != nil {
+		t.Fatal(err)
+	}
+	rev, err := put("second", store.Any())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := older.Get(t.Context(), key); err != nil || string(got.Value.Bytes()) != "second" {
+		t.Errorf("get: %q, %v", got.Value.Bytes(), err)
+	}
+	if _, err := put("third", store.Match(rev)); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("put under a match: %v", err)
+	}
 }

@@ -120,7 +120,7 @@ func (s Search) find(ctx context.Context, conn *secretservice.Conn, attributes m
 }
 
 // attempts bounds how often an item that vanishes between its finding and its
-// reading is looked for again: some clients replace one by another.
+// reading or writing is looked for again: some clients replace one by another.
 const attempts = 8
 
 // read finds the key's item and reads its secret.
@@ -135,7 +135,11 @@ func (s *items) read(ctx context.Context, key store.Key) (found, error) {
 			return f, err
 		}
 	}
-	return found{}, &store.Error{Class: store.ErrUnavailable, Store: place, Detail: "the item is replaced again and again", Remedy: "try again"}
+	return found{}, replaced()
+}
+
+func replaced() error {
+	return &store.Error{Class: store.ErrUnavailable, Store: place, Detail: "the item is replaced again and again", Remedy: "try again"}
 }
 
 // open reads the secret of an item that was found.
@@ -209,18 +213,27 @@ func (s *items) put(ctx context.Context, key store.Key, item store.Item, cond st
 	if s.foreign(key) {
 		return "", source.WrongService(place)
 	}
+	for range attempts {
+		err := s.putOnce(ctx, key, item.Value, cond)
+		if !errors.Is(err, store.ErrNotFound) {
+			return revision(key, item.Value), err
+		}
+	}
+	return "", replaced()
+}
+
+// putOnce makes a write if the condition holds. It is ErrNotFound if the item was
+// removed in between.
+func (s *items) putOnce(ctx context.Context, key store.Key, value store.Value, cond store.Condition) error {
 	f, err := s.read(ctx, key)
 	defer clear(f.secret)
 	switch {
 	case err != nil:
-		return "", err
+		return err
 	case !cond.Holds(f.there, f.rev):
-		return "", source.Conflict(cond)
+		return source.Conflict(cond)
 	}
-	if err := s.write(ctx, key, f, item.Value); err != nil {
-		return "", err
-	}
-	return revision(key, item.Value), nil
+	return s.write(ctx, key, f, value)
 }
 
 // write gives a value to the item that was found, or to a new one.
@@ -237,11 +250,7 @@ func (s *items) write(ctx context.Context, key store.Key, f found, value store.V
 		clear(text)
 	}
 	if f.there {
-		err := f.conn.SetSecret(ctx, f.item, secret)
-		if errors.Is(err, store.ErrNotFound) {
-			err = &store.Error{Class: store.ErrConflict, Detail: "the item was removed meanwhile", Remedy: "read the key again"}
-		}
-		return err
+		return f.conn.SetSecret(ctx, f.item, secret)
 	}
 	home, err := s.home(ctx, f.conn)
 	if err != nil {
@@ -288,7 +297,11 @@ func (s *items) delete(ctx context.Context, key store.Key, cond store.Condition)
 	case !cond.Holds(true, f.rev):
 		return source.Conflict(cond)
 	}
-	return f.conn.Delete(ctx, f.item)
+	err = f.conn.Delete(ctx, f.item)
+	if errors.Is(err, store.ErrNotFound) { // since it was found
+		return source.NothingThere(cond, place)
+	}
+	return err
 }
 
 // settled is how long ago, by the keyring's clock of seconds, an item must have
