@@ -127,7 +127,7 @@ func TestALookOfAWatchEnds(t *testing.T) {
 // TestAClosedStoreIsOpenedAgain (I8): an operation that meets the store a moment
 // after it was locked or replaced asks the one that there is then.
 func TestAClosedStoreIsOpenedAgain(t *testing.T) {
-	d := newDriver()
+	d := newDriver(t)
 	ring, err := kinring.Open(t.Context(), notes(t.TempDir()), kinring.WithStore(d), kinring.WithStateDir(""))
 	if err != nil {
 		t.Fatal(err)
