@@ -1,6 +1,7 @@
 package coexist_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -99,5 +100,42 @@ func TestI11UpdateRunsNothingOnANewerMarker(t *testing.T) {
 		w.expect("update", class(err), "[unsupported]")
 		w.expect("the function was given", strings.Join(given, " "), "")
 		w.expect("shared", w.holds(w.inner), "marker")
+	}
+}
+
+// TestI1TakingLegacyDeletesOnlyWhatWasSignedOut: where no older build has the value
+// because none ever had it, or because kinring removed its copy, the shared one is
+// the only one there is.
+func TestI1TakingLegacyDeletesOnlyWhatWasSignedOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		sources int
+		before  func(*world)
+		err     string
+		shared  string
+	}{
+		"no older build":   {0, func(w *world) { w.set("new") }, "[not-found]", "new"},
+		"never held":       {1, func(w *world) { w.set("new") }, "[not-found]", "new"},
+		"not in use":       {1, func(w *world) { ahead(w); w.unused() }, "[not-found]", "new"},
+		"pruned":           {1, func(w *world) { w.olderSet(0, "old"); w.get(); w.prune() }, "[not-found]", "old"},
+		"signed out":       {1, func(w *world) { w.olderSet(0, "old"); w.get(); w.olderDelete(0) }, "", "marker"},
+		"one signed out":   {2, func(w *world) { w.olderSet(0, "old"); w.get(); w.olderDelete(0) }, "", "marker"},
+		"deleted, no copy": {1, func(w *world) { ahead(w); w.delete() }, "", "marker"},
+	} {
+		w, _ := leased(t, coexist.PresetDefault, c.sources, false)
+		c.before(w)
+		_, err := w.process().Reconcile(t.Context(), coexist.TakeLegacy, key)
+		w.expect(name, failed(err), c.err)
+		w.expect(name+": shared", w.holds(w.inner), c.shared)
+	}
+}
+
+func (w *world) unused() {
+	w.config.Sources[0].Active = func(context.Context) (bool, error) { return false, nil }
+}
+
+func (w *world) prune() {
+	w.t.Helper()
+	if _, err := w.process().Prune(w.t.Context(), false, key); err != nil {
+		w.t.Fatal(err)
 	}
 }

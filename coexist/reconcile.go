@@ -3,6 +3,7 @@ package coexist
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/kinring/kinring/store"
 )
@@ -27,6 +28,7 @@ type Reconciled struct {
 // Reconcile brings keys in step as far as the policy goes, or as the side says.
 // A key that it leaves as it is has the same verdict before and after.
 func (e *Engine) Reconcile(ctx context.Context, side Side, keys ...store.Key) ([]Reconciled, error) {
+	defer e.batch()()
 	var out []Reconciled
 	var failed parts
 	for _, key := range keys {
@@ -137,10 +139,14 @@ func (e *Engine) reconcileMarker(ctx context.Context, p *printer, side Side, key
 }
 
 // takeLegacy puts what the older build would read over the shared item: a marker
-// if that is nothing.
+// if that is nothing because an older build signed out. Where none ever held the
+// value, or kinring itself removed its copy, the shared one is the only one.
 func (e *Engine) takeLegacy(ctx context.Context, p *printer, key store.Key, item store.Item) error {
 	found, seen, err := e.first(ctx, key)
 	switch {
+	case errors.Is(err, store.ErrNotFound) && !isMarker(item) && !p.signedOut(key, item, seen):
+		return &store.Error{Class: store.ErrNotFound, Detail: "no older build holds a value that could be taken, or signed out of one",
+			Remedy: "delete the key if that is meant"}
 	case errors.Is(err, store.ErrNotFound):
 		_, err := e.writeMarker(ctx, key, item.Record.Generation+1, p,
 			e.atDeletion(p, key, seen, item.Record), store.Match(item.Revision))
@@ -150,6 +156,14 @@ func (e *Engine) takeLegacy(ctx context.Context, p *printer, key store.Key, item
 	}
 	_, err = e.takeOver(ctx, p, key, item, found)
 	return err
+}
+
+// signedOut reports whether one of the sources held what both agreed on and does
+// not any more.
+func (p *printer) signedOut(key store.Key, item store.Item, seen []sighting) bool {
+	return slices.ContainsFunc(seen, func(s sighting) bool {
+		return !s.inactive && p.judge(key, item, s, p.recall(item.Record, s.source.Name)) == olderOut
+	})
 }
 
 // reconcileByPolicy follows an older build where the policy does, and records

@@ -55,8 +55,9 @@ func (in *inbox) take(size int) {
 
 func (in *inbox) fill(size int) error {
 	if in.start > 0 {
-		in.end = copy(in.buf, in.buf[in.start:in.end])
-		in.start = 0
+		moved := copy(in.buf, in.buf[in.start:in.end])
+		clear(in.buf[moved:in.end]) // it may hold a value
+		in.start, in.end = 0, moved
 	}
 	if in.end == len(in.buf) {
 		old := in.buf

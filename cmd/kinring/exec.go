@@ -54,13 +54,16 @@ func (a *app) exec(ctx context.Context, files, envs []string, command []string) 
 	if err != nil {
 		return err
 	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, endingSignals()...) // first: from here to the end there may be files to remove
+	defer signal.Stop(signals)
 	dir, err := privateDir(len(files) > 0)
 	if err != nil {
 		return ownFailure(err)
 	}
 	env, err := a.secretsFor(ctx, dir, pairs)
 	if err == nil {
-		err = a.runCommand(command, env)
+		err = a.runCommand(command, env, signals)
 	} else if !isUsage(err) {
 		err = ownFailure(err)
 	}
@@ -136,13 +139,10 @@ func (a *app) secretsFor(ctx context.Context, dir string, pairs []pair) ([]strin
 
 // runCommand runs the command to its end. Signals that ask kinring to end reach
 // the command too, from the terminal, or are passed on.
-func (a *app) runCommand(command, env []string) error {
+func (a *app) runCommand(command, env []string, signals <-chan os.Signal) error {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.in, a.out, a.err
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, endingSignals()...) // first: none may be lost once the command runs
-	defer signal.Stop(signals)
 	if err := cmd.Start(); err != nil {
 		return ownFailure(err)
 	}

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/kinring/kinring"
 )
@@ -23,6 +25,34 @@ func TestInputIsGivenUp(t *testing.T) {
 	a = &app{console: &console{in: failing{}}}
 	if _, err := a.newValue(t.Context(), false); !errors.Is(err, kinring.ErrInvalid) {
 		t.Errorf("an unreadable input: %v", err)
+	}
+}
+
+// TestUpdateSaysThatTimeIsOver: what was ended for want of time did not fail.
+func TestUpdateSaysThatTimeIsOver(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := (&app{console: &console{err: io.Discard}}).filter(ctx, kinring.Current{}, []string{"sleep", "60"})
+	if exitCode(err) != exitCommand || !strings.Contains(err.Error(), "its time was over") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestAllKeysGetTheirTime: what changes all keys is not given the time for one.
+func TestAllKeysGetTheirTime(t *testing.T) {
+	home := t.TempDir()
+	for name, value := range map[string]string{"HOME": home, "CODEX_HOME": home, "XDG_STATE_HOME": home,
+		"KINRING_STORE": "memory", "KINRING_FAMILY": "codex", "KINRING_TIMEOUT": "", "KINRING_SOCK": ""} {
+		t.Setenv(name, value)
+	}
+	for line, want := range map[string]time.Duration{
+		"reconcile": kinring.UpdateBudget, "prune": kinring.UpdateBudget, "prune --forget": kinring.UpdateBudget,
+		"reconcile auth": 0, "prune --service s --account a": 0, "--timeout 7s prune": 7 * time.Second,
+	} {
+		a := &app{console: &console{in: strings.NewReader(""), out: io.Discard, err: io.Discard}, noInput: true}
+		if a.run(strings.Fields(line)); a.timeout != want {
+			t.Errorf("%s: %v, want %v", line, a.timeout, want)
+		}
 	}
 }
 

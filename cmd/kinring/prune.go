@@ -46,6 +46,7 @@ func (a *app) pruneCommand() *cobra.Command {
 		},
 		ValidArgsFunction: a.completeKey,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			a.changesAll(args, keys)
 			return a.with(cmd.Context(), func(ctx context.Context, ring *kinring.Ring) error {
 				if forget {
 					return a.forget(ctx, ring)

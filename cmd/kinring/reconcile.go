@@ -19,7 +19,8 @@ policy does, and records what both hold alike. A key on which both builds wrote
 is left alone.
 
 --take shared gives the older builds the shared value; --take legacy gives the
-shared store the older build's value.`
+shared store the older build's value, and deletes the key if an older build signed
+out. A side that has nothing to be taken changes nothing (exit code 1).`
 
 // reconcileDocument is kinring.reconcile/1.
 type reconcileDocument struct {
@@ -52,6 +53,7 @@ func (a *app) reconcileCommand() *cobra.Command {
 		},
 		ValidArgsFunction: a.completeKey,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			a.changesAll(args, keys)
 			return a.with(cmd.Context(), func(ctx context.Context, ring *kinring.Ring) error {
 				return a.reconcile(ctx, ring, &keys, args, kinring.Side(take))
 			})

@@ -35,6 +35,8 @@ type app struct {
 	keychain      keychain.Options
 	// handed is what opens the vault of a broker that was unlocked; nil elsewhere.
 	handed *handed
+	// sources are the names of the opened family's legacy sources.
+	sources []string
 	// negative is set by a verb whose answer is no without anything being wrong.
 	negative bool
 }
@@ -168,7 +170,7 @@ func (a *app) bare() *cobra.Command {
 	flags.StringVar(&a.profile.file, "profile", "", "profile file in TOML (KINRING_PROFILE)")
 	flags.BoolVar(&a.json, "json", false, "print one JSON document, on failure too")
 	flags.BoolVar(&a.noInput, "no-input", false, "never ask a person")
-	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this time (KINRING_TIMEOUT; default 2s, 10s for all keys, 2m where a person is asked)")
+	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this time (KINRING_TIMEOUT; default 2s, 10s for all keys, 2m to change all and where a person is asked)")
 	flags.BoolVar(&a.switchStore, "switch-store", false, "use another store than the one recorded for the family")
 	root.Flags().BoolVar(&a.versionWanted, "version", false, "print the version")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err.Error()) })
@@ -246,6 +248,14 @@ func (a *app) deadline(ctx context.Context) (context.Context, context.CancelFunc
 func (a *app) forAll() {
 	if a.timeout == 0 && !a.mayAsk() {
 		a.timeout = kinring.FamilyBudget
+	}
+}
+
+// changesAll gives a verb that changes all keys, because none is named, the time for
+// it.
+func (a *app) changesAll(args []string, keys keyFlags) {
+	if a.timeout == 0 && len(args) == 0 && keys == (keyFlags{}) {
+		a.timeout = kinring.UpdateBudget
 	}
 }
 

@@ -230,13 +230,24 @@ func (a *app) printServeStatus(d serveStatusDocument) error {
 	return err
 }
 
+// serveStopDocument is kinring.serve-stop/1.
+type serveStopDocument struct {
+	Schema string `json:"schema"`
+	Socket string `json:"socket"`
+}
+
 func (a *app) serveStopCommand(f *serveFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "stop",
 		Short: "End the family's broker once it has finished what is under way",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withBroker(cmd.Context(), f.socket, func(ctx context.Context, c *client.Conn, _ string) error { return c.Shutdown(ctx) })
+			return a.withBroker(cmd.Context(), f.socket, func(ctx context.Context, c *client.Conn, path string) error {
+				if err := c.Shutdown(ctx); err != nil || !a.json {
+					return err
+				}
+				return a.printJSON(serveStopDocument{"kinring.serve-stop/1", path})
+			})
 		},
 	}
 }

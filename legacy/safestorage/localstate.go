@@ -40,7 +40,8 @@ func (l LocalState) Secret(ctx context.Context, form Form) ([]byte, error) {
 		return nil, &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService, Store: l.Path,
 			Detail: "the key is wrapped by DPAPI, which is a part of Windows", Remedy: "run it there, as the user whose key it is"}
 	}
-	return l.DPAPI.Unprotect(sealed)
+	secret, err := l.DPAPI.Unprotect(sealed)
+	return secret, store.At(err, "read", l.Path, store.Key{})
 }
 
 // WrappedKey returns what DPAPI is to unwrap, from the text of a Local State. A

@@ -31,8 +31,8 @@ const (
 
 // settings are what argv.json says of secrets.
 type settings struct {
-	PasswordStore string `json:"password-store"`
-	InMemory      bool   `json:"use-inmemory-secretstorage"`
+	passwordStore string // password-store
+	inMemory      bool   // use-inmemory-secretstorage
 }
 
 // settings reads argv.json. One that cannot be read is an error: VS Code would
@@ -52,12 +52,22 @@ func (a app) settings(ctx context.Context) (settings, error) {
 	return s, store.At(err, "read", a.argv, store.Key{})
 }
 
-func parseArgv(text []byte) (s settings, err error) {
-	plain := stripComments(text)
+func parseArgv(text []byte) (settings, error) { return parseSettings(stripComments(text)) }
+
+// parseSettings goes by the names letter by letter, as the app does: what it does
+// not read must not make a weaker store.
+func parseSettings(plain []byte) (s settings, err error) {
 	if len(bytes.TrimSpace(plain)) == 0 {
 		return s, nil
 	}
-	if err := json.Unmarshal(plain, &s); err != nil {
+	var fields map[string]json.RawMessage
+	err = json.Unmarshal(plain, &fields)
+	for name, into := range map[string]any{"password-store": &s.passwordStore, "use-inmemory-secretstorage": &s.inMemory} {
+		if text, said := fields[name]; said && err == nil {
+			err = json.Unmarshal(text, into)
+		}
+	}
+	if err != nil {
 		return settings{}, &store.Error{Class: store.ErrCorrupt, Detail: "it is not JSON with comments",
 			Remedy: "correct it, or remove it: the app makes another one"}
 	}
@@ -67,7 +77,7 @@ func parseArgv(text []byte) (s settings, err error) {
 // basic reports whether the app was told to do without a keyring.
 func (a app) basic(ctx context.Context) (bool, error) {
 	s, err := a.settings(ctx)
-	return s.PasswordStore == "basic", err
+	return s.passwordStore == "basic", err
 }
 
 // running says why the app counts as running, and nothing if it does not. What

@@ -1,6 +1,7 @@
 package vscdb
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -101,6 +102,11 @@ func TestAppIsRunning(t *testing.T) {
 	if why := h.app().running(t.Context()); why == "" {
 		t.Error("a lock file that cannot be read is no running app")
 	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := newHome(t).open().untilRestart(ended); err != nil {
+		t.Errorf("where the caller's time is over: %v", err)
+	}
 }
 
 // TestAppIsAtItsSocket: code.lock is gone while the app ends; its socket is not.
@@ -195,6 +201,53 @@ func TestI9BusyUntilTheDeadline(t *testing.T) {
 	}
 }
 
+// TestLogComesAndGoes: while an app with a write-ahead log starts and ends, each
+// read has an answer, and the right one.
+func TestLogComesAndGoes(t *testing.T) {
+	h := newHome(t)
+	h.appWrites(github, "value")
+	p := h.spawn(t, "logger")
+	p.line()
+	s := h.open()
+	for i := range 120 {
+		if item, err := s.Get(t.Context(), githubKey); err != nil || string(item.Value.Bytes()) != "value" {
+			t.Fatalf("read %d: %s, %v", i, item.Value.Bytes(), err)
+		}
+	}
+	p.end()
+}
+
+// crashed checks that what only stands in the log is read after a crash too, and
+// that nothing is written. Where the memory that the log's users shared is gone, only
+// the app can put the database right.
+func (h *home) crashed(t *testing.T) {
+	t.Helper()
+	after := bareHome(t)
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		data, err := os.ReadFile(h.path + suffix)
+		if err = errors.Join(err, os.WriteFile(after.path+suffix, data, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := after.content()
+	if got := get(t, after.open(), githubKey); got != "in the log" {
+		t.Errorf("of what a crash left: %s", got)
+	}
+	if after.content() != before {
+		t.Error("reading changed what a crash left")
+	}
+	if err := os.Remove(after.path + "-shm"); err != nil {
+		t.Fatal(err)
+	}
+	before = after.content()
+	if _, err := after.open().Get(t.Context(), githubKey); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "start the app") {
+		t.Errorf("of a log alone: %v", err)
+	}
+	if after.content() != before {
+		t.Error("reading changed what a crash left")
+	}
+}
+
 // TestLogBesideAWriter: while a writer keeps a write-ahead log, what only stands
 // in the log is read.
 func TestLogBesideAWriter(t *testing.T) {
@@ -210,6 +263,7 @@ func TestLogBesideAWriter(t *testing.T) {
 	if got := get(t, s, githubKey); got != "in the log" {
 		t.Errorf("got %s", got)
 	}
+	h.crashed(t)
 	put(t, s, githubKey, "ours", store.Any())
 	if got := get(t, s, githubKey); got != "ours" {
 		t.Errorf("got %s", got)

@@ -99,9 +99,10 @@ func FuzzParseArgv(f *testing.F) {
 			t.Fatal("the text was changed")
 		}
 		// What is plain JSON already means the same without comments stripped.
-		var plain settings
-		if json.Valid(text) && err == nil && json.Unmarshal(text, &plain) == nil && plain != s {
-			t.Fatalf("%+v, as plain JSON %+v", s, plain)
+		if json.Valid(text) {
+			if plain, failed := parseSettings(text); plain != s || (failed == nil) != (err == nil) {
+				t.Fatalf("%+v, %v; as plain JSON %+v, %v", s, err, plain, failed)
+			}
 		}
 	})
 }

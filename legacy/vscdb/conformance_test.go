@@ -70,7 +70,8 @@ func (s shelf) ensure(service string) error {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(made.Close(), script(made.Name(), "PRAGMA synchronous = off;"+schema), os.Link(made.Name(), path), os.Remove(made.Name()))
+	err = errors.Join(made.Close(), script(made.Name(), "PRAGMA synchronous = off;"+schema), os.Link(made.Name(), path))
+	_ = os.Remove(made.Name()) // on Windows not while somebody has it open by its new name
 	if errors.Is(err, fs.ErrExist) {
 		return nil // another one was faster
 	}

@@ -212,6 +212,20 @@ func supported(db *litedb.Conn) error {
 	return err
 }
 
+// brokenOff says of an error of SQLite that a crash is behind it.
+func brokenOff(err error) error {
+	return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrOutOfReach, Native: native(err), Err: err,
+		Detail: "a write was broken off and left its journal", Remedy: "start the app: it puts the database right"}
+}
+
+// native names the code of an error of SQLite's, if it is one.
+func native(err error) string {
+	if code := litedb.Code(err); code != 0 {
+		return fmt.Sprintf("sqlite %d", code)
+	}
+	return ""
+}
+
 // translate turns an error of SQLite into a store error.
 func translate(err error) error {
 	var own *store.Error
@@ -221,12 +235,10 @@ func translate(err error) error {
 	case errors.As(err, &own):
 		return own
 	}
-	e := &store.Error{Native: fmt.Sprintf("sqlite %d", litedb.Code(err)), Err: err}
+	e := &store.Error{Native: native(err), Err: err}
 	switch litedb.Code(err) {
 	case codes.SQLITE_READONLY_ROLLBACK, codes.SQLITE_READONLY_RECOVERY, codes.SQLITE_READONLY_CANTLOCK, codes.SQLITE_READONLY_CANTINIT:
-		e.Class, e.Reason = store.ErrUnavailable, store.ErrOutOfReach
-		e.Detail, e.Remedy = "a write was broken off and left its journal", "start the app: it puts the database right"
-		return e
+		return brokenOff(err)
 	}
 	switch litedb.Primary(err) {
 	case codes.SQLITE_READONLY, codes.SQLITE_PERM, codes.SQLITE_AUTH:

@@ -99,7 +99,7 @@ func (Storage) Mode(ctx context.Context, vars map[string]string) (string, error)
 	if err != nil {
 		return "", err
 	}
-	if s.InMemory {
+	if s.inMemory {
 		return ModeInMemory, nil
 	}
 	_, err = durable.StampOf(Database(a.userData))

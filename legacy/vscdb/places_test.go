@@ -2,6 +2,7 @@ package vscdb
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -59,6 +60,14 @@ func TestWhatStandsInItsPlace(t *testing.T) {
 				t.Errorf("beside it there is %v", names)
 			}
 		})
+	}
+}
+
+// TestGoneBeforeItIsOpened: a database that goes away between a look at its name
+// and opening it is gone, and not refused.
+func TestGoneBeforeItIsOpened(t *testing.T) {
+	if _, err := newDatabase(bareHome(t).path).logged(); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("%v", err)
 	}
 }
 

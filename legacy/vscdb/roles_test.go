@@ -30,6 +30,7 @@ var roles = map[string]func(home string) error{
 	"app":     runApp,
 	"holder":  runHolder,
 	"counter": runCounter,
+	"logger":  runLogger,
 }
 
 // process is one that a test started. It answers each line with a line.
@@ -165,6 +166,31 @@ func runHolder(dir string) error {
 	fmt.Println("holding")
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return errors.Join(err, db.Script("COMMIT"), db.Close())
+}
+
+// runLogger starts and ends as an app does that keeps a write-ahead log, again and
+// again until its input ends: the log comes and goes.
+func runLogger(dir string) error {
+	ended := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(io.Discard, os.Stdin)
+		ended <- err
+	}()
+	fmt.Println("logging")
+	for {
+		db, err := litedb.Open(context.Background(), litedb.Address(Database(dir), "mode=rw", "busy_timeout(10000)", "journal_mode(wal)", "synchronous(off)"))
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(db.Script("INSERT INTO ItemTable VALUES ('workbench.busy', hex(randomblob(3000)))"), db.Close()); err != nil {
+			return err
+		}
+		select {
+		case err := <-ended:
+			return err
+		default:
+		}
+	}
 }
 
 // counts is how often each counter counts.

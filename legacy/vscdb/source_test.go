@@ -154,6 +154,7 @@ func TestMalformedRows(t *testing.T) {
 		"part of block":  {encodeBuffer([]byte("v11abc")), store.ErrCorrupt},
 		"huge":           {long, store.ErrTooLarge},
 		"not text":       {mustSeal("\xff\xfe"), store.ErrCorrupt},
+		"above a value":  {mustSeal(strings.Repeat("x", store.MaxValue+1)), store.ErrTooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHome(t)
@@ -275,8 +276,10 @@ func TestI7FormOfNewValues(t *testing.T) {
 		{"no argv.json", "", 0, safestorage.LinuxKeyring},
 		{"a keyring is named", `{"password-store":"gnome-libsecret"}`, 0, safestorage.LinuxKeyring},
 		{"basic", "// made by hand\n{\n\t\"password-store\": \"basic\",\n}", 0, safestorage.LinuxBasic},
+		{"what the app does not read", `{"Password-Store":"basic"}`, 0, safestorage.LinuxKeyring},
 		{"over one without a key", "", safestorage.LinuxBasic, safestorage.LinuxKeyring},
 		{"over the portal's", "", safestorage.LinuxPortal, safestorage.LinuxPortal},
+		{"basic, over the portal's", `{"password-store":"basic"}`, safestorage.LinuxPortal, safestorage.LinuxBasic},
 	} {
 		h := newHome(t)
 		if c.argv != "" {
@@ -418,19 +421,24 @@ func TestBatchSeesChanges(t *testing.T) {
 func TestI8NothingInTheClear(t *testing.T) {
 	h := newHome(t)
 	s := h.open()
+	gone := func(what, value string) {
+		t.Helper()
+		data, err := os.ReadFile(h.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := h.sealed(safestorage.LinuxKeyring, value)
+		if bytes.Contains(data, []byte(value)) || bytes.Contains(data, []byte(old[len(old)/2:])) {
+			t.Errorf("the file still holds what was %s", what)
+		}
+	}
 	put(t, s, githubKey, "s3cret-made-up", store.Any())
 	put(t, s, githubKey, "another", store.Any())
+	gone("replaced", "s3cret-made-up")
 	if err := s.Delete(t.Context(), githubKey, store.Any()); err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(h.path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	old := h.sealed(safestorage.LinuxKeyring, "s3cret-made-up")
-	if bytes.Contains(data, []byte("s3cret")) || bytes.Contains(data, []byte(old)) {
-		t.Error("the file still holds what was deleted")
-	}
+	gone("deleted", "another")
 }
 
 func TestOpenRefusals(t *testing.T) {
@@ -471,6 +479,10 @@ func TestT1ModesOfTheApp(t *testing.T) {
 	h.script(schema)
 	if got := mode(); got != ModePersisted {
 		t.Errorf("after it: %s", got)
+	}
+	h.write("argv.json", `{"Use-InMemory-SecretStorage": true}`)
+	if got := mode(); got != ModePersisted {
+		t.Errorf("told in other letters: %s", got)
 	}
 	h.write("argv.json", `{"use-inmemory-secretstorage": true}`)
 	if got := mode(); got != ModeInMemory {

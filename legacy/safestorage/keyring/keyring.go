@@ -20,9 +20,9 @@ const (
 	schemaPortal    = "org.freedesktop.portal.Secret"
 )
 
-// schemas are those that Chromium has used, newest first. With the empty one the
-// item has none: what speaks to the keyring without libsecret writes no schema.
-var schemas = []string{"chrome_libsecret_os_crypt_password_v2", "chrome_libsecret_os_crypt_password", ""}
+// schemas are what the item's may be. Chromium itself goes by the application alone:
+// so does the empty one, which finds what was written without libsecret.
+var schemas = []string{"chrome_libsecret_os_crypt_password_v2", ""}
 
 // Keys finds an app's keys through the Secret Service API. KWallet's own API is
 // not spoken.
