@@ -200,7 +200,7 @@ func (c *call) watch() (any, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(c.waiting)
-	id, err := c.hold(func() holding { return watching(cancel) }, c.s.Limits.Watches)
+	id, err := c.hold(watching(cancel), c.s.Limits.Watches)
 	if err != nil {
 		cancel()
 		return nil, err
