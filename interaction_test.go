@@ -21,7 +21,7 @@ type prompting struct {
 func (p *prompting) Open(context.Context, store.Family) (store.Store, error) {
 	info := p.info()
 	info.Capabilities.MayPrompt = true
-	return asking{persistent{p.shared, info}, p}, nil
+	return asking{persistent{p.shared, info, p.locks}, p}, nil
 }
 
 type asking struct {

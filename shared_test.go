@@ -28,8 +28,8 @@ func (a pondering) Open(ctx context.Context, f store.Family) (store.Store, error
 	}
 }
 
-func newPondering() pondering {
-	return pondering{newDriver(), make(chan struct{}, 9), make(chan struct{})}
+func newPondering(t *testing.T) pondering {
+	return pondering{newDriver(t), make(chan struct{}, 9), make(chan struct{})}
 }
 
 // within fails a test whose call does not come back.
@@ -50,7 +50,7 @@ func within[T any](t *testing.T, what string, call func() T) T {
 // and somebody thinks about a passphrase, another one waits no longer than its
 // own context, and what needs no store answers at once.
 func TestNobodyWaitsLongerThanHeWants(t *testing.T) {
-	a := newPondering()
+	a := newPondering(t)
 	ring, err := kinring.Open(t.Context(), notes(t.TempDir()), kinring.WithStore(a), kinring.WithStateDir(""))
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ func TestNobodyWaitsLongerThanHeWants(t *testing.T) {
 
 // TestCloseEndsAnOpening: nobody has to answer a question of a ring that is closed.
 func TestCloseEndsAnOpening(t *testing.T) {
-	a := newPondering()
+	a := newPondering(t)
 	ring, err := kinring.Open(t.Context(), notes(t.TempDir()), kinring.WithStore(a), kinring.WithBudget(0), kinring.WithStateDir(""))
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +105,7 @@ func TestCloseEndsAnOpening(t *testing.T) {
 // TestALookOfAWatchEnds: a Watch may last for days, and a store that does not
 // answer is told of all the same.
 func TestALookOfAWatchEnds(t *testing.T) {
-	ring, err := kinring.Open(t.Context(), notes(t.TempDir()), kinring.WithStore(newPondering()),
+	ring, err := kinring.Open(t.Context(), notes(t.TempDir()), kinring.WithStore(newPondering(t)),
 		kinring.WithBudget(time.Millisecond), kinring.WithStateDir(""))
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +127,7 @@ func TestALookOfAWatchEnds(t *testing.T) {
 // TestAClosedStoreIsOpenedAgain (I8): an operation that meets the store a moment
 // after it was locked or replaced asks the one that there is then.
 func TestAClosedStoreIsOpenedAgain(t *testing.T) {
-	d := newDriver()
+	d := newDriver(t)
 	ring, err := kinring.Open(t.Context(), notes(t.TempDir()), kinring.WithStore(d), kinring.WithStateDir(""))
 	if err != nil {
 		t.Fatal(err)
