@@ -104,8 +104,12 @@ func (r *Ring) DeleteKey(ctx context.Context, key store.Key) (existed bool, err 
 // ready opens the shared store, and sees that it is not locked. A ring that
 // cannot open it, say because of a wrong passphrase, must not begin to delete
 // from legacy what it then cannot mark as deleted. One that is out of reach or
-// absent by design has an answer of its own in the engine.
+// absent by design has an answer of its own in the engine; a key that is not shared
+// has no marker.
 func (r *Ring) ready(ctx context.Context, key store.Key) error {
+	if r.traits(key).LegacyOnly {
+		return nil
+	}
 	opened, err := r.shared.open(ctx)
 	if beyond(err) {
 		return nil

@@ -167,3 +167,35 @@ func TestTheChoiceIsKeptBeforeTheFirstWrite(t *testing.T) {
 		t.Errorf("after a write that nobody acknowledged the choice is %v", files)
 	}
 }
+
+// TestAClosedStoreIsOpenedAgain (I8): an operation that meets the store a moment
+// after it was locked or replaced asks the one that there is then.
+func TestAClosedStoreIsOpenedAgain(t *testing.T) {
+	d := newDriver(t)
+	ring, err := kinring.Open(t.Context(), notes(t.TempDir()), kinring.WithStore(d), kinring.WithStateDir(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ring.Close()
+	if _, err := ring.Set(t.Context(), "auth", []byte(`"new"`)); err != nil {
+		t.Fatal(err)
+	}
+	for _, close := range []func() error{
+		func() error { return ring.Backing().Lock() },
+		func() error { return ring.Reinitialize(nil) },
+	} {
+		before := d.opened
+		d.shared.InjectNext(storetest.VerbGet, storetest.Fault{Err: store.ErrUnavailable, Before: func() {
+			if err := close(); err != nil {
+				t.Error(err)
+			}
+		}})
+		if v, err := ring.Get(t.Context(), "auth"); err != nil || string(v.Bytes()) != `"new"` || d.opened != before+1 {
+			t.Errorf("%q, %v, opened %d times", v.Bytes(), err, d.opened-before)
+		}
+	}
+	d.shared.InjectNext(storetest.VerbGet, storetest.FailBefore(store.ErrUnavailable))
+	if _, err := ring.Get(t.Context(), "auth"); !errors.Is(err, kinring.ErrUnavailable) {
+		t.Errorf("a store that nobody closed: %v", err)
+	}
+}

@@ -126,7 +126,7 @@ func TestUpdateOfTheDead(t *testing.T) {
 // away for a while only; they are told of it, and so is the client when it comes.
 func TestUpdateTakesTooLong(t *testing.T) {
 	d := newVault(t)
-	b := serve(t, d, broker.Options{Limits: broker.Limits{Update: 300 * time.Millisecond}})
+	b := serve(t, d, broker.Options{Limits: broker.Limits{Update: 2 * time.Second}})
 	slow := b.dial(client.Options{})
 	first := call[wire.Current](t, slow, wire.MethodUpdateBegin, wire.KeyRef{Key: "token"})
 	if got := updateWithout(t, d); !got.Interrupted {

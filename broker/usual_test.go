@@ -76,7 +76,7 @@ func TestHungBroker(t *testing.T) {
 	if err := os.Chmod(socket, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ring, err := kinring.Open(t.Context(), family, kinring.WithStore(newVault(t)), kinring.WithStateDir(""), kinring.WithEnvironment(), kinring.WithBudget(4*time.Second))
+	ring, err := kinring.Open(t.Context(), family, kinring.WithStore(newVault(t)), kinring.WithStateDir(""), kinring.WithEnvironment(), kinring.WithBudget(6*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/kinring/kinring/broker/wire"
+	"github.com/kinring/kinring/internal/fifo"
 	"github.com/kinring/kinring/store"
 )
 
@@ -17,6 +18,8 @@ type Store struct {
 	o       Options
 	info    store.Info
 	gone    atomic.Bool
+
+	connecting fifo.Queue
 
 	mu     sync.Mutex
 	conn   *Conn
@@ -73,22 +76,52 @@ func (s *Store) Gone() bool { return s.gone.Load() }
 // those of the store itself.
 func (s *Store) Info() store.Info { return s.info }
 
-// connection returns the connection, a new one if the last one is lost.
-func (s *Store) connection(ctx context.Context) (*Conn, error) {
+// turn names what connects anew, one after the other, to its queue.
+var turn = store.Key{Service: "broker"}
+
+// connection returns the connection, a new one if the last one is lost. Who waits
+// for another one that connects does so as long as its own context lives.
+func (s *Store) connection(ctx context.Context) (c *Conn, err error) {
+	if c, err := s.now(); c != nil || err != nil {
+		return c, err
+	}
+	err = s.connecting.Do(ctx, turn, func(ctx context.Context) error {
+		if c, err = s.now(); c != nil || err != nil {
+			return err
+		}
+		if c, err = s.again(ctx); err != nil {
+			return err
+		}
+		return s.keep(c)
+	})
+	return c, err
+}
+
+// now returns the connection if there is one.
+func (s *Store) now() (*Conn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return nil, errClosed
+	case s.conn == nil || s.conn.Lost():
+		return nil, nil
+	}
+	return s.conn, nil
+}
+
+var errClosed error = &store.Error{Class: store.ErrUnavailable, Detail: "the store is closed", Remedy: "open it again"}
+
+// keep takes a new connection, unless the store was closed meanwhile.
+func (s *Store) keep(c *Conn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, &store.Error{Class: store.ErrUnavailable, Detail: "the store is closed", Remedy: "open it again"}
-	}
-	if s.conn != nil && !s.conn.Lost() {
-		return s.conn, nil
-	}
-	c, err := s.again(ctx)
-	if err != nil {
-		return nil, err
+		_ = c.Close() // nothing was asked of it
+		return errClosed
 	}
 	s.conn = c
-	return c, nil
+	return nil
 }
 
 // call makes a call, and once more on a new connection if it surely was not done.

@@ -181,22 +181,22 @@ func unheld(system, broker error) error {
 	return broker
 }
 
-// lockBroker makes the family's broker forget the vault's key, if there is a
-// family and it has one.
-func (a *app) lockBroker(ctx context.Context) (told bool, err error) {
+// lockBroker makes the family's broker forget the vault's key, if there is a family
+// and it has a broker: told. was says that the broker had the vault open.
+func (a *app) lockBroker(ctx context.Context) (told, was bool, err error) {
 	if cmp.Or(a.profile.family, a.profile.file, os.Getenv("KINRING_FAMILY"), os.Getenv("KINRING_PROFILE")) == "" {
-		return false, nil
+		return false, false, nil
 	}
 	err = a.withBroker(ctx, "", func(ctx context.Context, c *client.Conn, _ string) error {
 		st, err := c.Status(ctx)
 		if err != nil {
 			return err
 		}
-		told = !st.Locked
+		was = !st.Locked
 		return c.Lock(ctx)
 	})
 	if errors.Is(err, kinring.ErrNoService) {
-		return false, nil
+		return false, false, nil
 	}
-	return told, err
+	return err == nil, was, err
 }

@@ -110,11 +110,11 @@ func (a *app) lock(ctx context.Context) error {
 	if err != nil && !errors.Is(err, kinring.ErrUnsupported) {
 		return err
 	}
-	told, brokerErr := a.lockBroker(ctx)
+	told, open, brokerErr := a.lockBroker(ctx)
 	if brokerErr != nil || !told && err != nil {
 		return cmp.Or(brokerErr, err)
 	}
-	was = was || told
+	was = was || open
 	if a.json {
 		return a.printJSON(lockDocument{"kinring.lock/1", path, was})
 	}

@@ -50,7 +50,7 @@ var rules = []rule{
 		because: "a decision depends on who was proven to call and on the grants, and on nothing that a test cannot give"},
 	{room: "broker/peer", own: []string{"internal/..."},
 		because: "identity is not permission: who is calling is found out without knowing what that allows"},
-	{room: "broker/client", own: []string{"store", "broker/wire", "broker/peer"},
+	{room: "broker/client", own: []string{"store", "broker/wire", "broker/peer", "internal/fifo"},
 		because: "the client is a store like any other and knows nothing of the engine"},
 	{room: "broker", own: []string{".", "store", "coexist", "broker/...", "internal/..."},
 		because: "the server wraps a ring, and reaches no store but through it"},
