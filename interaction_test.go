@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kinring/kinring"
+	"github.com/kinring/kinring/coexist"
 	"github.com/kinring/kinring/store"
 )
 
@@ -20,7 +21,7 @@ type prompting struct {
 func (p *prompting) Open(context.Context, store.Family) (store.Store, error) {
 	info := p.info()
 	info.Capabilities.MayPrompt = true
-	return asking{persistent{p.shared, info}, p}, nil
+	return asking{persistent{p.shared, info, p.locks}, p}, nil
 }
 
 type asking struct {
@@ -57,6 +58,16 @@ func TestInteraction(t *testing.T) {
 			}
 			if last := len(d.said) - 1; d.said[last] != said || d.budget[last] != want[i] {
 				t.Errorf("opened with %s, call %d: told %s and given %s; want %s and %s", opened, i, d.said[last], d.budget[last], said, want[i])
+			}
+		}
+		// Only who is told to may read what a person has to allow.
+		for asks, ask := range map[bool]func(context.Context, ...store.Key) (kinring.Status, error){false: ring.StatusOf, true: ring.StatusAsking} {
+			st, err := ask(t.Context(), store.Key{Service: "com.example.notes", Account: "login"})
+			if err != nil || len(st.Keys) != 1 || (st.Keys[0].Shared == coexist.StateValue) != asks {
+				t.Errorf("status, asking %v: %+v, %v", asks, st.Keys, err)
+			}
+			if last := d.said[len(d.said)-1]; asks && last != opened {
+				t.Errorf("status that may ask was told %s, want %s", last, opened)
 			}
 		}
 		before := len(d.said)

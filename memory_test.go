@@ -237,7 +237,7 @@ func TestReinitializeCopiesNothing(t *testing.T) {
 	a.driver.err = noService()
 	ring := a.ring(kinring.WithInMemoryFallback(inMemory(t)))
 	set(t, ring, `"in memory"`)
-	weaker := newDriver()
+	weaker := newDriver(t)
 	if err := ring.Reinitialize(weaker); err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +266,7 @@ func TestReinitializeEndsTheChoice(t *testing.T) {
 	a.alone = true
 	ring := a.ring(kinring.WithInMemory(inMemory(t)))
 	set(t, ring, `"in memory"`)
-	later := newDriver()
+	later := newDriver(t)
 	later.err = noService()
 	if err := ring.Reinitialize(later); err != nil {
 		t.Fatal(err)

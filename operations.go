@@ -104,8 +104,12 @@ func (r *Ring) DeleteKey(ctx context.Context, key store.Key) (existed bool, err 
 // ready opens the shared store, and sees that it is not locked. A ring that
 // cannot open it, say because of a wrong passphrase, must not begin to delete
 // from legacy what it then cannot mark as deleted. One that is out of reach or
-// absent by design has an answer of its own in the engine.
+// absent by design has an answer of its own in the engine; a key that is not shared
+// has no marker.
 func (r *Ring) ready(ctx context.Context, key store.Key) error {
+	if r.traits(key).LegacyOnly {
+		return nil
+	}
 	opened, err := r.shared.open(ctx)
 	if beyond(err) {
 		return nil
@@ -201,11 +205,21 @@ type StoreStatus struct {
 
 // StatusOf is Status for keys that are given by service and account.
 func (r *Ring) StatusOf(ctx context.Context, keys ...store.Key) (Status, error) {
+	return r.statusOf(silently(ctx), false, keys)
+}
+
+// StatusAsking is StatusOf that also reads what may not be read without asking a
+// person, who is asked as for any other operation.
+func (r *Ring) StatusAsking(ctx context.Context, keys ...store.Key) (Status, error) {
+	return r.statusOf(ctx, true, keys)
+}
+
+func (r *Ring) statusOf(ctx context.Context, asking bool, keys []store.Key) (Status, error) {
 	limit := r.budgeted
 	if len(keys) == 0 {
 		limit = r.forAll
 	}
-	ctx, cancel := limit(silently(ctx))
+	ctx, cancel := limit(ctx)
 	defer cancel()
 	st := Status{Family: r.family.Name, Policy: r.policy, Store: r.storeStatus(ctx)}
 	if len(keys) == 0 {
@@ -213,7 +227,7 @@ func (r *Ring) StatusOf(ctx context.Context, keys ...store.Key) (Status, error) 
 		st.Incomplete = l.Incomplete
 		keys = keysOf(l)
 	}
-	found, err := r.inParts(ctx, keys)
+	found, err := r.inParts(ctx, asking, keys)
 	if err != nil {
 		return st, err
 	}

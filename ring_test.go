@@ -23,11 +23,14 @@ import (
 type driver struct {
 	shared *storetest.Faults
 	id     string
+	locks  string // where leases are, so that tests of another checkout have others
 	opened int
 	err    error
 }
 
-func newDriver() *driver { return &driver{shared: storetest.NewFaults(memory.New()), id: "one"} }
+func newDriver(t testing.TB) *driver {
+	return &driver{shared: storetest.NewFaults(memory.New()), id: "one", locks: t.TempDir()}
+}
 
 func (d *driver) Kind() string                     { return "test" }
 func (d *driver) Capabilities() store.Capabilities { return d.info().Capabilities }
@@ -42,16 +45,18 @@ func (d *driver) Open(context.Context, store.Family) (store.Store, error) {
 	if d.err != nil {
 		return nil, d.err
 	}
-	return persistent{d.shared, d.info()}, nil
+	return persistent{d.shared, d.info(), d.locks}, nil
 }
 
 // persistent is a store that says that it keeps its items, and survives Close.
 type persistent struct {
 	*storetest.Faults
-	info store.Info
+	info  store.Info
+	locks string
 }
 
 func (p persistent) Info() store.Info { return p.info }
+func (p persistent) LockDir() string  { return p.locks }
 func (p persistent) Close() error     { return nil }
 
 // fixture is a family with a legacy file in a folder of its own.
@@ -61,7 +66,7 @@ type fixture struct {
 	driver *driver
 }
 
-func newFixture(t *testing.T) *fixture { return &fixture{t, t.TempDir(), newDriver()} }
+func newFixture(t *testing.T) *fixture { return &fixture{t, t.TempDir(), newDriver(t)} }
 
 func (f *fixture) open(options ...kinring.Option) *kinring.Ring {
 	f.Helper()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/kinring/kinring/internal/fifo"
 	"github.com/kinring/kinring/store"
 )
 
@@ -24,30 +25,12 @@ type sharedStore struct {
 	// opening is had by who opens, replaces or closes the store: that may take as long
 	// as a person does, so who waits for it does so no longer than he wants. mu guards
 	// what follows, and the driver, and is never held across a call.
-	opening turn
+	opening fifo.Queue
 	mu      sync.Mutex
 	opened  store.Store
 	closed  bool
 	giveUp  context.CancelFunc // ends the opening that is under way
 }
-
-// turn is a mutex that is waited for with a context. Its zero value is free.
-type turn struct {
-	once sync.Once
-	held chan struct{}
-}
-
-func (t *turn) take(ctx context.Context) error {
-	t.once.Do(func() { t.held = make(chan struct{}, 1) })
-	select {
-	case t.held <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return store.FromContext(ctx)
-	}
-}
-
-func (t *turn) give() { <-t.held }
 
 // now returns the store if it is open, and an error if the ring is closed.
 func (s *sharedStore) now() (store.Store, error) {
@@ -59,14 +42,21 @@ func (s *sharedStore) now() (store.Store, error) {
 	return s.opened, nil
 }
 
-func (s *sharedStore) open(ctx context.Context) (store.Store, error) {
+func (s *sharedStore) open(ctx context.Context) (opened store.Store, err error) {
 	if opened, err := s.now(); opened != nil || err != nil {
 		return opened, err
 	}
-	if err := s.opening.take(ctx); err != nil {
-		return nil, store.At(err, "", s.kind(), store.Key{})
-	}
-	defer s.opening.give()
+	err = s.opening.Do(ctx, turn, func(ctx context.Context) error {
+		opened, err = s.openInTurn(ctx)
+		return err
+	})
+	return opened, store.At(err, "", s.kind(), store.Key{})
+}
+
+// turn names what opens or closes the store to its queue.
+var turn = store.Key{}
+
+func (s *sharedStore) openInTurn(ctx context.Context) (store.Store, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.mu.Lock()
@@ -118,17 +108,28 @@ func (s *sharedStore) Info() store.Info {
 }
 
 // use calls f with the opened store; once more if that was behind a broker that is
-// gone.
+// gone, or was closed before f came to it.
 func (s *sharedStore) use(ctx context.Context, f func(opened store.Store) error) error {
 	for {
 		opened, err := s.open(ctx)
 		if err != nil {
 			return err
 		}
-		if err := f(opened); !s.brokerGone(opened, err) {
+		if err := f(opened); !s.brokerGone(opened, err) && !s.shutBefore(opened, err) {
 			return err
 		}
 	}
+}
+
+// shutBefore reports whether an operation failed, and did nothing, because the ring
+// closed its store a moment before: to lock it, or to take another one.
+func (s *sharedStore) shutBefore(opened store.Store, err error) bool {
+	if store.ClassOf(err) != store.ErrUnavailable {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.closed && s.opened != opened
 }
 
 func (s *sharedStore) Get(ctx context.Context, key store.Key) (item store.Item, err error) {
@@ -230,17 +231,17 @@ func (s *sharedStore) lock() error { return s.shut(func() {}) }
 // shut closes the store if it is open, once an opening that is under way has
 // ended, and lets more be changed in the same step.
 func (s *sharedStore) shut(more func()) error {
-	_ = s.opening.take(context.Background()) // which does not end
-	defer s.opening.give()
-	s.mu.Lock()
-	more()
-	opened := s.opened
-	s.opened = nil
-	s.mu.Unlock()
-	if opened == nil {
-		return nil
-	}
-	return opened.Close()
+	return s.opening.Do(context.Background(), turn, func(context.Context) error {
+		s.mu.Lock()
+		more()
+		opened := s.opened
+		s.opened = nil
+		s.mu.Unlock()
+		if opened == nil {
+			return nil
+		}
+		return opened.Close()
+	})
 }
 
 func (s *sharedStore) isOpen() bool {

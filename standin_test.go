@@ -50,7 +50,7 @@ func TestDevelopmentStore(t *testing.T) {
 	f.olderSignsIn(`{"old":1}`)
 	beyond(f)
 	var notices []kinring.Notice
-	own := newDriver()
+	own := newDriver(t)
 	ring := developer(f, own, &notices)
 	read := func(want string, provenance kinring.Provenance) {
 		t.Helper()
@@ -95,7 +95,7 @@ func TestDevelopmentStoreUsesNothingUp(t *testing.T) {
 	f.olderSignsIn(`{"refresh":"once"}`)
 	beyond(f)
 	var notices []kinring.Notice
-	ring := developer(f, newDriver(), &notices)
+	ring := developer(f, newDriver(t), &notices)
 	_, err := ring.Update(t.Context(), "auth", func(_ context.Context, c kinring.Current) ([]byte, error) {
 		if c.Found {
 			t.Errorf("it begins with %s", c.Bytes())
@@ -126,7 +126,7 @@ func TestDevelopmentStoreIsRecorded(t *testing.T) {
 	f := newFixture(t)
 	beyond(f)
 	var notices []kinring.Notice
-	own := newDriver()
+	own := newDriver(t)
 	if _, err := developer(f, own, &notices).Set(t.Context(), "auth", []byte(`{}`)); err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestDevelopmentStoreIsRecorded(t *testing.T) {
 	if v, err := developer(f, own, &notices).Get(t.Context(), "auth"); err != nil || string(v.Bytes()) != `{}` {
 		t.Errorf("the next build: %s, %v", v.Bytes(), err)
 	}
-	other := newDriver()
+	other := newDriver(t)
 	other.id = "another"
 	if _, err := developer(f, other, &notices).Get(t.Context(), "auth"); !errors.Is(err, kinring.ErrConflict) {
 		t.Errorf("another development store: %v, want conflict", err)
@@ -148,7 +148,7 @@ func TestDevelopmentStoreIsRecorded(t *testing.T) {
 func TestDevelopmentStoreStandsAside(t *testing.T) {
 	f := newFixture(t)
 	var notices []kinring.Notice
-	own := newDriver()
+	own := newDriver(t)
 	ring := developer(f, own, &notices)
 	if _, err := ring.Set(t.Context(), "auth", []byte(`{}`)); err != nil {
 		t.Fatal(err)
@@ -168,7 +168,7 @@ func TestDevelopmentStoreMissing(t *testing.T) {
 	f := newFixture(t)
 	beyond(f)
 	var notices []kinring.Notice
-	own := newDriver()
+	own := newDriver(t)
 	own.err = &kinring.Error{Class: kinring.ErrUnavailable, Reason: kinring.ErrNoService, Remedy: "make one with: kinring init"}
 	_, err := developer(f, own, &notices).Get(t.Context(), "auth")
 	var e *kinring.Error
@@ -183,7 +183,7 @@ func TestDevelopmentStoreListsBoth(t *testing.T) {
 	f.olderSignsIn(`{"old":1}`)
 	beyond(f)
 	var notices []kinring.Notice
-	ring := developer(f, newDriver(), &notices)
+	ring := developer(f, newDriver(t), &notices)
 	if _, err := ring.SetKey(t.Context(), store.Key{Service: "com.example.notes", Account: "other"}, []byte(`{}`)); err != nil {
 		t.Fatal(err)
 	}

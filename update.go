@@ -42,7 +42,8 @@ type Current struct {
 // are read anew. f runs at most once, and may return Keep. Where a key rotates,
 // an older build that holds it is given the result too; and if f fails there,
 // Update waits up to two seconds for an older build that may have used the value
-// up at the same moment, so that nobody presents it once more.
+// up at the same moment, so that nobody presents it once more. This ring's other
+// operations on the key wait until it is done.
 //
 // If the result could not be written, errors.As finds an *Unsaved with it. If
 // the older build could not be given it, the error is ErrPartial and the shared

@@ -29,7 +29,7 @@ type machine struct {
 }
 
 func newMachine(t *testing.T) *machine {
-	d := newDriver()
+	d := newDriver(t)
 	m := &machine{t: t, shared: d.shared, legacy: storetest.NewFaults(memory.New()), driver: d}
 	machines[t.Name()] = m.legacy
 	t.Cleanup(func() { delete(machines, t.Name()) })

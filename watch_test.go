@@ -62,7 +62,7 @@ func (s teller) Watch(ctx context.Context, changed func(store.Key)) error {
 // change of another key is not looked at, and when the store stops telling the
 // changes are still found.
 func TestWatchListensToTheStore(t *testing.T) {
-	d := &telling{driver: newDriver(), tell: make(chan store.Key)}
+	d := &telling{driver: newDriver(t), tell: make(chan store.Key)}
 	ring, err := kinring.Open(t.Context(), notes(t.TempDir()), kinring.WithStore(d), kinring.WithStateDir(""))
 	if err != nil {
 		t.Fatal(err)

@@ -8,8 +8,8 @@ import (
 	"github.com/kinring/kinring/store"
 )
 
-// brokenOff has a program migrate two keys, and be broken off then.
-func (w *world) brokenOff() {
+// getBrokenOff is get of a program that has time to migrate two keys.
+func (w *world) getBrokenOff() string {
 	w.t.Helper()
 	w.config.Grace = func(ctx context.Context) (context.Context, context.CancelFunc) {
 		return context.WithCancel(context.WithoutCancel(ctx))
@@ -23,9 +23,8 @@ func (w *world) brokenOff() {
 			cancel()
 		}
 	}
-	w.get()
-	w.config.BulkTime, w.config.BulkTell = nil, nil
-	w.reset()
+	defer func() { w.config.BulkTime, w.config.BulkTell = nil, nil }()
+	return w.get()
 }
 
 // TestI6MigrationGoesOnOverTheSameKeys: where older builds signed in and out while
@@ -35,7 +34,7 @@ func TestI6MigrationGoesOnOverTheSameKeys(t *testing.T) {
 	w := newWorld(t, coexist.PresetDualWrite, 1)
 	w.config.Leases = &freeLeases{}
 	w.withOthers(4)
-	w.brokenOff()
+	w.getBrokenOff()
 	late := store.Key{Service: service, Account: "other 000 and a half"}
 	if err := w.legacy[0].Delete(t.Context(), other(0), store.Any()); err != nil {
 		t.Fatal(err)

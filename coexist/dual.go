@@ -9,9 +9,10 @@ import (
 
 // inTurn runs f, which writes legacy sources, while no other program of the
 // family does so for this key. It is another lease than that of an Update, which
-// may last as long as its function does. Without leases f just runs.
+// may last as long as its function does. Without leases f just runs, and for a key
+// that is not shared: there is nothing that a mirror could fall behind.
 func (e *Engine) inTurn(ctx context.Context, key store.Key, f func() error) error {
-	if e.Leases == nil || len(e.sources(key)) == 0 {
+	if e.Leases == nil || len(e.sources(key)) == 0 || e.Traits(key).LegacyOnly {
 		return f()
 	}
 	turn, err := e.Leases.Hold(ctx, store.Key{Service: key.Service, Account: key.Account + turnSuffix})
@@ -32,11 +33,29 @@ const turnSuffix = "\x00legacy"
 // setDual writes the shared store first and then the source where the older
 // build would look.
 func (e *Engine) setDual(ctx context.Context, key store.Key, value store.Value) (w Written, err error) {
+	began := false
 	err = e.inTurn(ctx, key, func() error {
+		began = true
 		w, err = e.setBoth(ctx, key, value)
 		return err
 	})
+	if err != nil && !began {
+		err = e.outOfTurn(ctx, key, value, err)
+	}
 	return w, err
+}
+
+// outOfTurn writes the legacy source alone where no turn is to be had because the
+// shared store cannot be opened. It gives up where somebody gave up waiting.
+func (e *Engine) outOfTurn(ctx context.Context, key store.Key, value store.Value, cause error) error {
+	if c := store.ClassOf(cause); c == store.ErrTimedOut || c == store.ErrCancelled {
+		return cause
+	}
+	target, err := e.firstActive(ctx, key)
+	if err != nil {
+		return cause
+	}
+	return e.legacyAlone(ctx, key, value, target, cause)
 }
 
 func (e *Engine) setBoth(ctx context.Context, key store.Key, value store.Value) (Written, error) {

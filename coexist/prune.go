@@ -22,6 +22,7 @@ type Pruned struct {
 // agree on, and keeps it in a reserved item of the shared store until Forget.
 // With dryRun it only says what it would do.
 func (e *Engine) Prune(ctx context.Context, dryRun bool, keys ...store.Key) ([]Pruned, error) {
+	defer e.batch()()
 	var out []Pruned
 	var failed parts
 	for _, key := range keys {

@@ -28,6 +28,7 @@ type Reconciled struct {
 // Reconcile brings keys in step as far as the policy goes, or as the side says.
 // A key that it leaves as it is has the same verdict before and after.
 func (e *Engine) Reconcile(ctx context.Context, side Side, keys ...store.Key) ([]Reconciled, error) {
+	defer e.batch()()
 	var out []Reconciled
 	var failed parts
 	for _, key := range keys {

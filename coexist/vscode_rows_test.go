@@ -358,23 +358,11 @@ func TestRowM3SeveralWindows(t *testing.T) {
 func TestRowM1GoesOnWhereItStopped(t *testing.T) {
 	w := newWorld(t, coexist.PresetDualWrite, 1)
 	w.config.Leases = &freeLeases{}
-	w.config.Grace = func(ctx context.Context) (context.Context, context.CancelFunc) {
-		return context.WithCancel(context.WithoutCancel(ctx))
-	}
 	w.withOthers(10)
 	var reads [10]int
 	for program := range 5 {
-		ctx, cancel := context.WithCancel(t.Context())
-		w.config.BulkTime = func(context.Context) (context.Context, context.CancelFunc) { return ctx, func() {} }
-		told := 0
-		w.config.BulkTell = func(coexist.Progress) {
-			if told++; told == 2 {
-				cancel()
-			}
-		}
 		w.reset()
-		w.expect(fmt.Sprintf("get of program %d", program), w.get(), "[not-found]")
-		cancel()
+		w.expect(fmt.Sprintf("get of program %d", program), w.getBrokenOff(), "[not-found]")
 		for _, call := range w.legacy[0].Calls() {
 			for i := range reads {
 				if call.Verb == storetest.VerbGet && call.Key == other(i) {
@@ -391,7 +379,6 @@ func TestRowM1GoesOnWhereItStopped(t *testing.T) {
 			t.Errorf("key %d was read %d times", i, n)
 		}
 	}
-	w.config.BulkTime, w.config.BulkTell = nil, nil
 	w.get()
 	if p, _, err := w.process().Migrated(t.Context()); err != nil || !p.Complete || p.Verified != 10 {
 		t.Errorf("%+v, %v", p, err)

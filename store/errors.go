@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -170,12 +171,23 @@ func (e *Error) what() string {
 		parts = append(parts, e.Detail)
 	}
 	if len(e.Done) > 0 {
-		parts = append(parts, "done: "+strings.Join(e.Done, ", "))
+		parts = append(parts, "done: "+some(e.Done))
 	}
 	if len(e.Missing) > 0 {
-		parts = append(parts, "missing: "+strings.Join(e.Missing, ", "))
+		parts = append(parts, "missing: "+some(e.Missing))
 	}
 	return strings.Join(parts, ": ")
+}
+
+// shownParts is how many parts of a partial result a message names.
+const shownParts = 8
+
+// some names the first parts, and how many more there are.
+func some(parts []string) string {
+	if more := len(parts) - shownParts; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(parts[:shownParts], ", "), more)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Is matches the class, the reason, and whatever the cause matches that is not

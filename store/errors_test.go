@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -191,5 +192,20 @@ func TestAt(t *testing.T) {
 	}
 	if e := At(bare, "list", "vault", Key{}).(*Error); e.Key != "" {
 		t.Errorf("no key became %q", e.Key)
+	}
+}
+
+// TestLongResultsHaveShortMessages: a message is read by a person; the parts
+// themselves are all there.
+func TestLongResultsHaveShortMessages(t *testing.T) {
+	e := &Error{Class: ErrPartial, Done: make([]string, 8), Missing: make([]string, 5000)}
+	for i := range e.Missing {
+		e.Missing[i] = "part"
+	}
+	for i := range e.Done {
+		e.Done[i] = "d"
+	}
+	if got := e.Error(); len(got) > 200 || !strings.Contains(got, "part and 4992 more") || strings.Count(got, "d,") != 7 {
+		t.Errorf("got %q", got)
 	}
 }

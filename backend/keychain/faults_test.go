@@ -94,6 +94,9 @@ func TestEveryCallNamesItsPlace(t *testing.T) {
 			d[secitem.KeyService] != key.Service || d[secitem.KeyAccount] != account {
 			t.Errorf("call %d, %s: %v does not name its place", i, r.calls[i], d)
 		}
+		if r.calls[i] != "add" && d[secitem.KeyAuthUI] != secitem.AuthUIFail {
+			t.Errorf("call %d, %s: %v may ask a person", i, r.calls[i], d)
+		}
 	}
 	if d := r.dicts[0]; d[secitem.KeyAccessible] != secitem.AccessibleAfterFirstUnlockThisDevice {
 		t.Errorf("a new item is accessible %v", d[secitem.KeyAccessible])

@@ -65,6 +65,7 @@ func (w write) add(ctx context.Context) error {
 
 // update replaces what a query finds; nothing found is ErrNotFound.
 func (w write) update(ctx context.Context, q secitem.Query) error {
+	q.AuthUI = secitem.AuthUIFail
 	c := secitem.Change{Value: bytes.Clone(w.value), Generic: w.gena}
 	return w.run(ctx, func() error {
 		defer clear(c.Value)
@@ -175,6 +176,7 @@ func (k *keychain) delete(ctx context.Context, key store.Key, cond store.Conditi
 
 // remove deletes what a query finds; nothing found is ErrNotFound.
 func (k *keychain) remove(ctx context.Context, key store.Key, q secitem.Query) error {
+	q.AuthUI = secitem.AuthUIFail
 	err := k.call(ctx, key, func() error { return k.program.Delete(q.Dict()) })
 	if mac.Settled(err) {
 		return mac.Failure(err)

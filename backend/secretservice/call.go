@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -131,6 +132,12 @@ func failure(ctx context.Context, e effect, err error) error {
 func locked(err error) error {
 	return &store.Error{Class: store.ErrLocked, Native: native(err), Err: err, Detail: "the keyring is locked",
 		Remedy: "unlock the keyring, for example by signing in to the desktop"}
+}
+
+// hiding says that a collection is locked, so that nobody knows what is in it.
+func hiding(collection dbus.ObjectPath) error {
+	return &store.Error{Class: store.ErrLocked, Detail: "the keyring's collection " + path.Base(string(collection)) + " is locked and may hide it",
+		Remedy: "unlock it, for example by signing in to the desktop"}
 }
 
 // gone says that the provider was not there to be asked.

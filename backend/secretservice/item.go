@@ -100,7 +100,7 @@ func (p *peer) unlockedAll(ctx context.Context) error {
 		case err != nil:
 			return err
 		case is:
-			return locked(nil)
+			return hiding(c)
 		}
 	}
 	return nil
@@ -177,6 +177,20 @@ func (p *peer) properties(ctx context.Context, path dbus.ObjectPath) (Properties
 	out.Created, _ = all["Created"].Value().(uint64) // 0 where the provider keeps no times
 	out.Modified, _ = all["Modified"].Value().(uint64)
 	return out, nil
+}
+
+// attributes are those of Properties alone.
+func (p *peer) attributes(ctx context.Context, path dbus.ObjectPath) (map[string]string, error) {
+	var v dbus.Variant
+	err := p.at(path).call(ctx, reads, propertiesIface+"Get", []any{"org.freedesktop.Secret.Item", "Attributes"}, &v)
+	if err != nil {
+		return nil, err
+	}
+	shown, ok := v.Value().(map[string]string)
+	if !ok {
+		return nil, corrupt("the keyring does not say what an item's attributes are")
+	}
+	return shown, nil
 }
 
 // Create makes an item in a collection, or, where the new item says Replace,

@@ -2,6 +2,7 @@ package secretservice
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
@@ -64,6 +65,9 @@ func TestKWalletHidden(t *testing.T) {
 	}
 	_, err = s.Get(t.Context(), key("never written"))
 	wantClass(t, "get what is not found", err, store.ErrLocked)
+	if !strings.Contains(err.Error(), "collection second") {
+		t.Errorf("it is not said which wallet is closed: %v", err)
+	}
 	_, err = s.Put(t.Context(), key("never written"), item("new"), store.Absent())
 	wantClass(t, "put under the condition that it is absent", err, store.ErrLocked)
 }

@@ -189,7 +189,9 @@ func conflict(cond store.Condition) error {
 		Remedy: "read the key again"}
 }
 
-// List names the items of a service, or all of them.
+// List names the items of a service, or all of them. A revision is that of the write,
+// also where another program has changed the value in its place: a match on it is a
+// conflict then.
 func (s *keyring) List(ctx context.Context, service string) ([]store.Entry, error) {
 	var out []store.Entry
 	err := s.conn.with(ctx, func(p *peer) (err error) {

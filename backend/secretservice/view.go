@@ -100,6 +100,22 @@ func (v view) floorOf(ctx context.Context, state fence.State) (uint64, error) {
 // and they are searched for again. Where a person may be asked, those that are
 // locked are unlocked first.
 func (v view) entries(ctx context.Context, attributes map[string]string) ([]entry, error) {
+	return v.look(ctx, attributes, func(item Item) (Properties, error) {
+		return v.peer.properties(ctx, dbus.ObjectPath(item.Path))
+	})
+}
+
+// names is entries without the times, and so without the changes that other programs
+// made in place. It is for many items: gnome-keyring looks through all that it has
+// for each property of each of them.
+func (v view) names(ctx context.Context, attributes map[string]string) ([]entry, error) {
+	return v.look(ctx, attributes, func(item Item) (Properties, error) {
+		shown, err := v.peer.attributes(ctx, dbus.ObjectPath(item.Path))
+		return Properties{Attributes: shown, Locked: item.Locked}, err
+	})
+}
+
+func (v view) look(ctx context.Context, attributes map[string]string, properties func(Item) (Properties, error)) ([]entry, error) {
 	known := map[string]entry{}
 	var out []entry
 	err := settled(func() error {
@@ -112,7 +128,7 @@ func (v view) entries(ctx context.Context, attributes map[string]string) ([]entr
 				return err
 			}
 		}
-		out, err = v.examine(ctx, items, known)
+		out, err = readEntries(items, known, properties)
 		return err
 	})
 	return out, err
@@ -131,8 +147,8 @@ func lockedOf(items []Item) []string {
 // atOnce is how many calls of one operation are on their way at the same time.
 const atOnce = 32
 
-// examine reads the attributes of items, except of those that are known.
-func (v view) examine(ctx context.Context, items []Item, known map[string]entry) ([]entry, error) {
+// readEntries reads the attributes of items, except of those that are known.
+func readEntries(items []Item, known map[string]entry, properties func(Item) (Properties, error)) ([]entry, error) {
 	entries := make([]entry, len(items))
 	errs := make([]error, len(items))
 	inParallel(len(items), func(i int) {
@@ -141,7 +157,7 @@ func (v view) examine(ctx context.Context, items []Item, known map[string]entry)
 			return
 		}
 		var p Properties
-		if p, errs[i] = v.peer.properties(ctx, dbus.ObjectPath(items[i].Path)); errs[i] == nil {
+		if p, errs[i] = properties(items[i]); errs[i] == nil {
 			entries[i], errs[i] = readEntry(items[i], p)
 		}
 	})
@@ -180,7 +196,7 @@ func (v view) absent(ctx context.Context) error {
 		case err != nil:
 			return err
 		case is && !mayAsk(ctx):
-			return locked(nil)
+			return hiding(c)
 		case is:
 			return cmp.Or(v.conn.unlock(ctx, v.peer, []string{string(c)}), errMoved)
 		}
@@ -318,7 +334,7 @@ func (v view) list(ctx context.Context, service string) ([]store.Entry, error) {
 	if service != "" {
 		attributes[attrService] = service
 	}
-	entries, err := v.entries(silent(ctx), attributes)
+	entries, err := v.names(silent(ctx), attributes)
 	if err != nil {
 		return nil, err
 	}

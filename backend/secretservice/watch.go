@@ -118,7 +118,7 @@ func (w *watcher) load(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	entries, err := view{w.store, p}.entries(silent(ctx), map[string]string{attrItem: itemMark})
+	entries, err := view{w.store, p}.names(silent(ctx), map[string]string{attrItem: itemMark})
 	if err != nil {
 		return
 	}

@@ -189,6 +189,26 @@ func TestFileRefused(t *testing.T) {
 	}
 }
 
+// TestFileOfSomebodyElses: nothing is made beside a file that is no vault.
+func TestFileOfSomebodyElses(t *testing.T) {
+	for name, change := range map[string]func(t *testing.T, path string){
+		"not sqlite":  func(t *testing.T, p string) { rewrite(t, p, []byte(strings.Repeat(sentinel, 100))) },
+		"another app": func(t *testing.T, p string) { sqlExec(t, p, "PRAGMA application_id = 7") },
+	} {
+		path := newVault(t)
+		change(t, path)
+		for _, ending := range companions {
+			remove(t, path+ending)
+		}
+		wantClass(t, openError(t, options(path)), store.ErrCorrupt)
+		for _, ending := range companions {
+			if _, err := os.Lstat(path + ending); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("%s: %s: %v", name, ending, err)
+			}
+		}
+	}
+}
+
 func TestFileRefusedOnUnix(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs modes and symbolic links")

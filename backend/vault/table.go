@@ -126,7 +126,7 @@ func (n *conn) header() (stored, error) {
 		return s, err
 	}
 	if id != applicationID {
-		return s, &store.Error{Class: store.ErrCorrupt, Detail: "the file is no vault of kinring's", Remedy: "name the right file, or restore it from a backup"}
+		return s, noneOfOurs()
 	}
 	if s.version, err = n.Number("user_version"); err != nil {
 		return s, err

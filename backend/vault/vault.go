@@ -33,6 +33,7 @@ package vault
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -171,7 +172,42 @@ func inspect(path string) (fs.FileInfo, error) {
 	if err := checkFileSystem(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
+	if err := checkAlone(path); err != nil {
+		return nil, err
+	}
 	return info, checkCompanions(path)
+}
+
+// checkAlone refuses a file without companions that is no vault, before any are made
+// beside it: it is somebody else's. Without them nobody has it open, so it may be
+// opened here, see file.
+func checkAlone(path string) error {
+	for _, ending := range companions {
+		if _, err := os.Lstat(path + ending); !errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return durable.Failure("open", path, err)
+	}
+	defer f.Close()
+	var head [idAt + 4]byte
+	if _, err := f.ReadAt(head[:], 0); err != nil {
+		return durable.Failure("read", path, err)
+	}
+	if binary.BigEndian.Uint32(head[idAt:]) != applicationID {
+		return noneOfOurs()
+	}
+	return nil
+}
+
+// idAt is where SQLite's header has the application id, as the SQLite file format
+// describes it under "The Database Header".
+const idAt = 68
+
+func noneOfOurs() error {
+	return &store.Error{Class: store.ErrCorrupt, Detail: "the file is no vault of kinring's", Remedy: "name the right file, or restore it from a backup"}
 }
 
 func noVault(path string) error {

@@ -73,6 +73,9 @@ func (a *app) with(ctx context.Context, f func(context.Context, *kinring.Ring) e
 	if err != nil {
 		return err
 	}
+	for _, l := range ring.Family().Legacy {
+		a.sources = append(a.sources, l.SourceName())
+	}
 	err = f(ctx, ring)
 	if e := ring.Close(); err == nil {
 		err = e

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kinring/kinring"
@@ -49,8 +50,12 @@ type errorFields struct {
 // fieldsOf describes an error as JSON documents do.
 func fieldsOf(err error) errorFields {
 	f := errorFields{Class: "internal", Message: err.Error()}
-	if isUsage(err) {
+	var failed *commandError
+	switch {
+	case isUsage(err):
 		f.Class, f.Remedy = "usage", "see kinring help"
+	case errors.As(err, &failed):
+		f.Class = "command-failed"
 	}
 	var e *kinring.Error
 	if !errors.As(err, &e) {
@@ -66,6 +71,9 @@ func fieldsOf(err error) errorFields {
 
 func (a *app) printError(err error) {
 	f := fieldsOf(err)
+	if slices.Contains(a.sources, f.Store) {
+		f.Source = f.Store
+	}
 	if a.json {
 		if err := a.printJSON(errorDocument{"kinring.error/1", f}); err == nil {
 			return

@@ -35,6 +35,8 @@ type app struct {
 	keychain      keychain.Options
 	// handed is what opens the vault of a broker that was unlocked; nil elsewhere.
 	handed *handed
+	// sources are the names of the opened family's legacy sources.
+	sources []string
 	// negative is set by a verb whose answer is no without anything being wrong.
 	negative bool
 }

@@ -11,10 +11,12 @@ import (
 
 	"github.com/kinring/kinring"
 	"github.com/kinring/kinring/coexist"
+	"github.com/kinring/kinring/store"
 )
 
 const statusLong = `Compare the shared store with the older builds' stores, key by key. Nothing is
-written or taken over, and nobody is asked; what could not be read is unknown.
+written or taken over, and nobody is asked unless --interactive is given; what
+could not be read is unknown.
 
 Verdicts: in-step (both hold the same) · shared-only · legacy-only · new-wrote
 · older-wrote · converged (both wrote the same) · diverged (both wrote) ·
@@ -85,7 +87,7 @@ type sourceJSON struct {
 
 func (a *app) statusCommand() *cobra.Command {
 	var keys keyFlags
-	var exitCode bool
+	var exitCode, interactive bool
 	cmd := &cobra.Command{
 		Use:               "status [KEY]",
 		Short:             "Say how new and older builds stand",
@@ -97,21 +99,26 @@ func (a *app) statusCommand() *cobra.Command {
 				a.forAll()
 			}
 			return a.with(cmd.Context(), func(ctx context.Context, ring *kinring.Ring) error {
-				return a.status(ctx, ring, &keys, args, exitCode)
+				ask := ring.StatusOf
+				if interactive {
+					ask = ring.StatusAsking
+				}
+				return a.status(ctx, ring, ask, &keys, args, exitCode)
 			})
 		},
 	}
 	keys.add(cmd)
+	cmd.Flags().BoolVar(&interactive, "interactive", false, "also read what a person has to allow")
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 1 unless every key is in step")
 	return cmd
 }
 
-func (a *app) status(ctx context.Context, ring *kinring.Ring, keys *keyFlags, args []string, exitCode bool) error {
+func (a *app) status(ctx context.Context, ring *kinring.Ring, ask asker, keys *keyFlags, args []string, exitCode bool) error {
 	named, err := keys.named(ring, args)
 	if err != nil {
 		return err
 	}
-	st, err := ring.StatusOf(ctx, named...)
+	st, err := ask(ctx, named...)
 	if err != nil {
 		return err
 	}
@@ -121,6 +128,9 @@ func (a *app) status(ctx context.Context, ring *kinring.Ring, keys *keyFlags, ar
 	}
 	return a.printStatus(st)
 }
+
+// asker is StatusOf or StatusAsking.
+type asker func(context.Context, ...store.Key) (kinring.Status, error)
 
 func inStep(st kinring.Status) bool {
 	for _, k := range st.Keys {

@@ -3,6 +3,7 @@ package bundle
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/kinring/kinring/codesign/plist"
 	"github.com/kinring/kinring/codesign/unreadable"
@@ -100,4 +101,10 @@ func (r *Resources) Seal(at string) (Seal, bool) {
 		return Seal{}, false
 	}
 	return r.Seals[i], true
+}
+
+// sealsBelow reports whether the seal names anything in a directory.
+func (r *Resources) sealsBelow(dir string) bool {
+	i, _ := slices.BinarySearchFunc(r.Seals, dir+"/", func(s Seal, at string) int { return cmp.Compare(s.Path, at) })
+	return i < len(r.Seals) && strings.HasPrefix(r.Seals[i].Path, dir+"/")
 }

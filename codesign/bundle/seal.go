@@ -82,7 +82,7 @@ func VerifySeal(fsys fs.FS, t *Tree, b *Bundle) (*SealReport, error) {
 		v.report.Checked++
 		v.seal(s)
 	}
-	if err := v.findUnsealed(); err != nil {
+	if err := errors.Join(v.findUnsealed(), v.findBeside()); err != nil {
 		return nil, unreadable.Within(err, b.Contents, 0)
 	}
 	return v.report, nil
@@ -208,7 +208,7 @@ func (v *verifier) findUnsealed() error {
 		}
 		name := strings.TrimPrefix(at, v.b.Contents+"/")
 		switch {
-		case at == v.b.Contents:
+		case at == v.b.Contents, excluded[name] && !e.IsDir():
 			return nil
 		case e.IsDir():
 			return v.unsealedDir(at, name)
@@ -222,19 +222,43 @@ func (v *verifier) findUnsealed() error {
 	})
 }
 
-// unsealedDir skips what other seals cover.
+// excluded is what no seal covers, whatever its rules: the signature itself, the
+// file that stapler puts a notarization ticket into, and the receipt of the App
+// Store (bundlediskrep.cpp, adjustResources).
+var excluded = map[string]bool{"_CodeSignature": true, "CodeResources": true, "_MASReceipt": true}
+
+// unsealedDir skips what other seals cover. A bundle where no code is expected, as
+// in Resources, is sealed file by file.
 func (v *verifier) unsealedDir(at, name string) error {
-	if name == "_CodeSignature" {
+	if excluded[name] {
 		return fs.SkipDir
 	}
 	if _, sealed := v.b.Resources.Seal(name); sealed {
 		return fs.SkipDir
 	}
-	if v.inner[at] {
+	if v.inner[at] && !v.b.Resources.sealsBelow(name) {
 		v.problem(at, SealUnsealed, "the seal does not name this nested code")
 		return fs.SkipDir
 	}
 	return nil
+}
+
+// beside is what macOS bears beside Contents in a bundle's own directory
+// (bundlediskrep.cpp, setup).
+var beside = map[string]bool{"Contents": true, ".DS_Store": true, ".LSOverride": true, "Icon\r": true, ".SoftwareDepot.tracking": true}
+
+// findBeside looks for files in the bundle's own directory, which no seal reaches.
+func (v *verifier) findBeside() error {
+	if v.b.Contents == v.b.Path {
+		return nil
+	}
+	entries, err := fs.ReadDir(v.fsys, v.b.Path)
+	for _, e := range entries {
+		if !beside[e.Name()] {
+			v.problem(path.Join(v.b.Path, e.Name()), SealUnsealed, "it lies beside Contents, where no seal reaches")
+		}
+	}
+	return err
 }
 
 // wants reports whether the heaviest rule that matches a path says to seal it.

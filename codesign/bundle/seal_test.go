@@ -41,6 +41,26 @@ func TestGoodSeals(t *testing.T) {
 	}
 }
 
+// TestSealsOfShippedApps: what Apple's tools add to a signed app, and bundles of
+// resources that are sealed file by file, are in order.
+func TestSealsOfShippedApps(t *testing.T) {
+	k := newKit(t)
+	app := k.app()
+	app.Files["Resources/Kit_Kit.bundle/Contents/Info.plist"] = string(signfixture.Dict{"CFBundleIdentifier": "com.example.kit", "CFBundlePackageType": "BNDL"}.XML())
+	app.Files["Resources/Kit_Kit.bundle/Contents/Resources/en.lproj/a.strings"] = "a"
+	built := app.Build(t)
+	built["Demo.app/Contents/CodeResources"] = signfixture.Entry{Data: []byte("the ticket that stapler puts there")}
+	built["Demo.app/Contents/_MASReceipt/receipt"] = signfixture.Entry{Data: []byte("of the App Store")}
+	if got := k.verify(built); len(got) > 0 {
+		t.Errorf("%q", got)
+	}
+	built["Demo.app/Contents/Resources/Kit_Kit.bundle/Contents/Resources/late"] = signfixture.Entry{}
+	built["Demo.app/Contents/Resources/CodeResources"] = signfixture.Entry{}
+	if got := strings.Join(k.verify(built), "; "); got != "Resources/CodeResources unsealed; Resources/Kit_Kit.bundle/Contents/Resources/late unsealed" {
+		t.Errorf("%s", got)
+	}
+}
+
 func TestBrokenSeals(t *testing.T) {
 	const contents = "Demo.app/Contents/"
 	for _, c := range []struct {
@@ -51,6 +71,8 @@ func TestBrokenSeals(t *testing.T) {
 		{"changed", func(t signfixture.Tree) { t[contents+"Resources/a.txt"] = signfixture.Entry{Data: []byte("b")} }, "Resources/a.txt changed"},
 		{"missing", func(t signfixture.Tree) { t.Remove(contents + "Resources/a.txt") }, "Resources/a.txt missing"},
 		{"added", func(t signfixture.Tree) { t[contents+"Resources/new"] = signfixture.Entry{} }, "Resources/new unsealed"},
+		{"added beside Contents", func(t signfixture.Tree) { t["Demo.app/README"] = signfixture.Entry{} }, "Demo.app/README unsealed"},
+		{"the Finder's own", func(t signfixture.Tree) { t["Demo.app/.DS_Store"] = signfixture.Entry{} }, ""},
 		{"added where the rules omit", func(t signfixture.Tree) { t[contents+"Resources/.DS_Store"] = signfixture.Entry{} }, ""},
 		{"profile replaced", func(t signfixture.Tree) {
 			t[contents+"embedded.provisionprofile"] = signfixture.Entry{Data: []byte("x")}

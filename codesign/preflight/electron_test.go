@@ -40,6 +40,7 @@ func (k *kit) electron() signfixture.Bundle {
 func TestElectronAppHasNoFindings(t *testing.T) {
 	k := newKit(t)
 	app := k.electron().Build(k)
+	app["Demo.app/Contents/CodeResources"] = signfixture.Entry{Data: []byte("the ticket that stapler puts there")}
 	for _, whole := range []bool{false, true} {
 		r := Check([]Input{k.input("app", app, whole)}, options())
 		if len(r.Findings) > 0 {

@@ -15,15 +15,18 @@ type Queue struct {
 	tails map[store.Key]chan struct{} // closed when the last operation of the key is done
 }
 
-// within marks a context as being inside the operation of a key.
-type within struct{ key store.Key }
+// within marks a context as being inside the operation of a key in a queue.
+type within struct {
+	queue *Queue
+	key   store.Key
+}
 
 // Do runs op when all operations on the key that came before are done, whatever
 // became of them. It gives up waiting when the context ends; op has not run
 // then. An operation that asks for its own key again is refused, because it
 // would wait for itself.
 func (q *Queue) Do(ctx context.Context, key store.Key, op func(context.Context) error) error {
-	if ctx.Value(within{key}) != nil {
+	if ctx.Value(within{q, key}) != nil {
 		return &store.Error{Class: store.ErrInvalid, Detail: "an operation on a key calls another one on the same key",
 			Remedy: "call it after the first has returned"}
 	}
@@ -40,7 +43,7 @@ func (q *Queue) Do(ctx context.Context, key store.Key, op func(context.Context) 
 	if err := store.FromContext(ctx); err != nil {
 		return err
 	}
-	return op(context.WithValue(ctx, within{key}, true))
+	return op(context.WithValue(ctx, within{q, key}, true))
 }
 
 // line takes the next place. before is nil if nobody waits or works.

@@ -112,6 +112,19 @@ func TestReentryIsRefused(t *testing.T) {
 	}
 }
 
+// TestEachQueueForItself: an operation on a key may need another queue, which has
+// the same key for something else.
+func TestEachQueueForItself(t *testing.T) {
+	var outer, inner Queue
+	ran := false
+	err := outer.Do(t.Context(), store.Key{}, func(ctx context.Context) error {
+		return inner.Do(ctx, store.Key{}, func(context.Context) error { ran = true; return nil })
+	})
+	if err != nil || !ran {
+		t.Errorf("ran %v, %v", ran, err)
+	}
+}
+
 func TestDeadContextDoesNotRun(t *testing.T) {
 	var q Queue
 	ctx, cancel := context.WithCancel(t.Context())

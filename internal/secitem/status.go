@@ -44,9 +44,10 @@ const (
 	ErrRestrictedAPI         Status = -34020
 	ErrVerifyFailed          Status = -67808
 
-	// What the kernel answers about the login keychain's file: errSecErrnoBase
-	// (errors.cpp) and the error's number.
+	// What the kernel answers about the login keychain's file or another process:
+	// errSecErrnoBase (errors.cpp) and the error's number.
 	ErrFileNotPermitted Status = 100000 + 1
+	ErrProcessGone      Status = 100000 + 3
 	ErrFileAccess       Status = 100000 + 13
 	ErrFileNoSpace      Status = 100000 + 28
 	ErrFileReadOnly     Status = 100000 + 30
@@ -93,6 +94,7 @@ var known = map[Status]struct{ name, text string }{
 	ErrRestrictedAPI:         {"errSecRestrictedAPI", "the system keeps that to itself"},
 	ErrVerifyFailed:          {"errSecVerifyFailed", "the item does not decrypt"},
 	ErrFileNotPermitted:      {"errSecErrnoBase+EPERM", "the keychain's file may not be changed"},
+	ErrProcessGone:           {"errSecErrnoBase+ESRCH", "the process has ended"},
 	ErrFileAccess:            {"errSecErrnoBase+EACCES", "the keychain's file may not be opened"},
 	ErrFileNoSpace:           {"errSecErrnoBase+ENOSPC", "the disk is full"},
 	ErrFileReadOnly:          {"errSecErrnoBase+EROFS", "the keychain's file is on a volume that is read only"},

@@ -29,6 +29,7 @@ import (
 
 	"github.com/kinring/kinring/internal/durable"
 	"github.com/kinring/kinring/internal/settled"
+	"github.com/kinring/kinring/internal/tomltext"
 	"github.com/kinring/kinring/store"
 )
 
@@ -110,7 +111,7 @@ func (s Selector) mode(ctx context.Context, home string) (string, error) {
 		err = &store.Error{Class: store.ErrCorrupt, Store: fmt.Sprintf("%s:%d", path, wrong.line), Detail: wrong.text,
 			Remedy: "correct the line; Codex refuses it too"}
 	}
-	return mode, err
+	return mode, store.At(err, "", path, store.Key{})
 }
 
 // read follows symlinks, and reads the file once it is quiet. A symlink to
@@ -144,6 +145,9 @@ func (p *problem) Error() string { return fmt.Sprintf("line %d: %s", p.line, p.t
 // is passed over, as Codex's parser does.
 func (s Selector) find(text []byte) (string, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	if err := tomltext.Check(text); err != nil {
+		return "", &store.Error{Class: store.ErrTooLarge, Detail: err.Error(), Remedy: "check that it is the right file"}
+	}
 	var tree map[string]any
 	if err := toml.Unmarshal(text, &tree); err != nil {
 		return "", &problem{lineOfError(err), "it is not TOML"}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kinring/kinring/internal/codextest"
+	"github.com/kinring/kinring/internal/tomltext"
 	"github.com/kinring/kinring/store"
 )
 
@@ -66,6 +67,14 @@ func TestFeatureIsOn(t *testing.T) {
 		if got, err := mode(t, s, configured(t, text)); got != want || err != nil {
 			t.Errorf("%q: %q, %v; want %q", text, got, err, want)
 		}
+	}
+}
+
+// TestManyKeys: what would keep the decoder for minutes is refused at once.
+func TestManyKeys(t *testing.T) {
+	home := configured(t, strings.Repeat("[[a]]\n", tomltext.MaxKeys+1))
+	if _, err := mode(t, Login, home); !errors.Is(err, store.ErrTooLarge) || !strings.Contains(err.Error(), filepath.Join(home, fileName)) {
+		t.Error(err)
 	}
 }
 

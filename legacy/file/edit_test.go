@@ -2,12 +2,14 @@ package file
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/kinring/kinring/internal/tomltext"
 	"github.com/kinring/kinring/store"
 )
 
@@ -78,6 +80,7 @@ func TestEdits(t *testing.T) {
 		{"yaml CRLF", "yaml", "/t", "a: 1 # c\r\n", "", "new", "a: 1 # c\r\nt: \"new\"\r\n", "a: 1 # c\r\n"},
 		{"yaml 1.2", "yaml", "/t", "%YAML 1.2\n---\nt: old\n...\n", "old", "new", "%YAML 1.2\n---\nt: new\n...\n", "%YAML 1.2\n---\n...\n"},
 		{"yaml added behind a list", "yaml", "/t", "# a\na:\n  - 1\n  - b: 2\n", "", "new", "# a\na:\n  - 1\n  - b: 2\nt: \"new\"\n", "# a\na:\n  - 1\n  - b: 2\n"},
+		{"yaml merge of others", "yaml", "/p/t", "d: &d\n  u: a\np:\n  <<: [*d, {v: 1}]\n", "", "new", "d: &d\n  u: a\np:\n  t: \"new\"\n  <<: [*d, {v: 1}]\n", "d: &d\n  u: a\np:\n  <<: [*d, {v: 1}]\n"},
 		{"yaml beside aliases", "yaml", "/p/t", "d: &d\n  t: a\np:\n  <<: *d # c\n  t: old\nq: *d\nr: !own {x: 1}\n", "old", "new", "d: &d\n  t: a\np:\n  <<: *d # c\n  t: new\nq: *d\nr: !own {x: 1}\n", "*"},
 		{"line", "line", "", "old\r\n", "old", "new", "new\r\n", "-"},
 		{"line bare", "line", "", "old", "old", "new", "new", "-"},
@@ -151,6 +154,9 @@ func TestRefused(t *testing.T) {
 		{"YAML alias", "yaml", "/a", "x: &x " + sentinel + "\na: *x\n", store.ErrUnsupported},
 		{"YAML alias on the way", "yaml", "/a/b", "x: &x {b: " + sentinel + "}\na: *x\n", store.ErrUnsupported},
 		{"YAML merge", "yaml", "/a/b", "x: &x {b: " + sentinel + "}\na:\n  <<: *x\n  c: 1\n", store.ErrUnsupported},
+		{"YAML merge of a merge", "yaml", "/a/b", "x: &x {b: " + sentinel + "}\ny: &y {<<: *x}\na: {<<: [{}, *y]}\n", store.ErrUnsupported},
+		{"YAML merge without an end", "yaml", "/a/b", "a: &a\n  <<: *a\n", store.ErrUnsupported},
+		{"YAML merges of merges", "yaml", "/l/b", manyMerges(20), store.ErrUnsupported},
 		{"YAML merge itself", "yaml", "/a/<<", "x: &x {b: " + sentinel + "}\na:\n  <<: *x\n", store.ErrUnsupported},
 		{"YAML names", "yaml", "/a", "? [a]\n: 1\na: " + sentinel + "\n", store.ErrUnsupported},
 		{"YAML tag", "yaml", "/a", "a: !secret " + sentinel + "\n", store.ErrUnsupported},
@@ -165,6 +171,9 @@ func TestRefused(t *testing.T) {
 		{"half a surrogate pair", "json", "/a", `{"a": "x\ud800"}`, store.ErrCorrupt},
 		{"half a TOML", "toml", "/a", "a = \"" + sentinel, store.ErrCorrupt},
 		{"lines", "line", "", sentinel + "\nb\n", store.ErrCorrupt},
+		{"many values, JSON", "json", "/a", "{\"a\": [" + strings.Repeat("1,", maxNodes) + "1]}", store.ErrTooLarge},
+		{"many values, YAML", "yaml", "/a", "a: [" + strings.Repeat("1,", maxNodes) + "]\n", store.ErrTooLarge},
+		{"many keys, TOML", "toml", "/a", strings.Repeat("[[a]]\n", tomltext.MaxKeys+1), store.ErrTooLarge},
 		{"large", "bytes", "", strings.Repeat("x", limit+1), store.ErrTooLarge},
 		{"large value", "bytes", "", strings.Repeat("x", store.MaxValue+1), store.ErrTooLarge},
 	}
@@ -187,6 +196,17 @@ func TestRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// manyMerges returns mappings of which each has the one before merged into it twice.
+func manyMerges(n int) string {
+	var b strings.Builder
+	b.WriteString("a0: &a0 {x: " + sentinel + "}\n")
+	for i := range n {
+		fmt.Fprintf(&b, "a%d: &a%d {<<: [*a%d, *a%d]}\n", i+1, i+1, i, i)
+	}
+	fmt.Fprintf(&b, "l: {<<: *a%d}\n", n)
+	return b.String()
 }
 
 // TestUneditable: a form that cannot be edited without touching what is around the
@@ -336,10 +356,11 @@ func TestTwoSecretsOfOneFile(t *testing.T) {
 	outcome(t, path, "", "# keep\na: "+end+"\nb: "+end+"\n", nil)
 }
 
-// FuzzEdit: a change that is made can be read back, taken back where it added
-// something, and no text makes an editor panic or loop.
+// FuzzEdit: a change that is made can be read back; one that added something can be
+// taken back, which restores every other byte; and no text makes an editor panic.
 func FuzzEdit(f *testing.F) {
-	for _, text := range []string{`{"a":{"b":"x"},"l":[{}]}`, "a: {b: x}\nl: [{}]\n", "[[l]]\n[a]\nc.b = 1 # c\r\n", "a: &a\n  <<: {c: 1}\nl: [*a]\n", "a:\n  b: 'x' # c\n", "[a]\nb = \"x\"\n", "a.b = 'x'\nl = [{}]\n"} {
+	for _, text := range []string{`{"a":{"b":"x"},"l":[{}]}`, "a: {b: x}\nl: [{}]\n", "[[l]]\n[a]\nc.b = 1 # c\r\n", "a: &a\n  <<: {c: 1}\nl: [*a]\n",
+		"a:\r\n  c: # x\r\n    - 1\r\nz: 2", "a: { c: 1 }", "[a]\nc = [\n  1,\n] # x\n\n[b]", "{ \"a\" : { \"c\" : 1 } }", "a:\n  b: 'x' # c\n", "[a]\nb = \"x\"\n", "a.b = 'x'\nl = [{}]\n"} {
 		for format := range formats {
 			f.Add(format, text, "/a/b", "new")
 			f.Add(format, text, "/l/0", "1")
@@ -370,5 +391,18 @@ func FuzzEdit(f *testing.F) {
 		if _, present, err := e.value(without); present || err != nil {
 			t.Fatalf("%q became %q, which still has it, %v", after, without, err)
 		}
+		if added(e, text) && string(without) != text && string(without) != string(endLine([]byte(text))) {
+			t.Fatalf("%q became %q and then %q", text, after, without)
+		}
 	})
+}
+
+// added reports whether a value is one member more in a mapping that is there and has
+// others: whoever takes it away again restores the text.
+func added(e editor, text string) bool {
+	root, err := e.tree.parse([]byte(text))
+	mapping, _ := reach(root, e.steps[:len(e.steps)-1])
+	others, _ := mapping.(map[string]any)
+	_, there := others[e.steps[len(e.steps)-1]]
+	return err == nil && len(others) > 0 && !there
 }

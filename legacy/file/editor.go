@@ -48,6 +48,16 @@ type tree interface {
 // errForm is the cause of a change that would touch more than the value.
 var errForm = errors.New("the value cannot be changed without touching what is around it")
 
+// maxNodes bounds what a text of a tree may have.
+const maxNodes = 1 << 16
+
+var errTooMany = tooMany(fmt.Errorf("it has more than %d values", maxNodes))
+
+// tooMany refuses a text that it would take long to look through.
+func tooMany(cause error) error {
+	return &store.Error{Class: store.ErrTooLarge, Detail: cause.Error(), Remedy: "check that it is the right file"}
+}
+
 // check refuses a text that is not whole. One that is, and that this package does
 // not master, is value's to refuse: no waiting makes another of it.
 func (e editor) check(text []byte) error {
@@ -56,7 +66,8 @@ func (e editor) check(text []byte) error {
 		return err
 	}
 	_, err := e.tree.parse(text)
-	if errors.Is(err, store.ErrUnsupported) {
+	var own *store.Error
+	if errors.As(err, &own) {
 		return nil
 	}
 	return err

@@ -34,7 +34,8 @@ func (jsonText) parse(text []byte) (any, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
-	v, err := decodeJSON(d)
+	left := maxNodes
+	v, err := decodeJSON(d, &left)
 	if err == nil {
 		if _, more := d.Token(); more != io.EOF {
 			err = errNotJSON
@@ -43,7 +44,10 @@ func (jsonText) parse(text []byte) (any, error) {
 	return v, err
 }
 
-func decodeJSON(d *json.Decoder) (any, error) {
+func decodeJSON(d *json.Decoder, left *int) (any, error) {
+	if *left--; *left < 0 {
+		return nil, errTooMany
+	}
 	t, err := d.Token()
 	if err != nil {
 		return nil, err
@@ -59,7 +63,7 @@ func decodeJSON(d *json.Decoder) (any, error) {
 			if _, twice := m[name.(string)]; twice { // a name is a string in valid JSON
 				return nil, errTwice
 			}
-			if m[name.(string)], err = decodeJSON(d); err != nil {
+			if m[name.(string)], err = decodeJSON(d, left); err != nil {
 				return nil, err
 			}
 		}
@@ -68,7 +72,7 @@ func decodeJSON(d *json.Decoder) (any, error) {
 	case json.Delim('['):
 		list := []any{}
 		for d.More() {
-			v, err := decodeJSON(d)
+			v, err := decodeJSON(d, left)
 			if err != nil {
 				return nil, err
 			}

@@ -3,7 +3,6 @@ package file
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -12,6 +11,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"github.com/kinring/kinring/internal/jsontext"
+	"github.com/kinring/kinring/internal/tomltext"
 )
 
 // tomlText is the format toml: TOML 1.0.
@@ -23,6 +23,9 @@ var (
 )
 
 func (tomlText) parse(text []byte) (any, error) {
+	if err := tomltext.Check(text); err != nil {
+		return nil, tooMany(err)
+	}
 	var m map[string]any
 	if !utf8.Valid(text) || toml.Unmarshal(text, &m) != nil { // its own error would quote the text
 		return nil, errNotTOML
@@ -97,14 +100,15 @@ func layOut(text []byte) (tomlLayout, error) {
 // is about the last element so far, and one of an array begins the next.
 func (l *tomlLayout) resolve(header []string, begins bool) []string {
 	var path []string
+	array := "" // the path as a name
 	for i, name := range header {
-		path = append(path, name)
-		array := fmt.Sprintf("%q", path)
+		path, array = append(path, name), array+strconv.Quote(name)
 		if begins && i == len(header)-1 {
 			l.lengths[array]++
 		}
 		if n := l.lengths[array]; n > 0 {
-			path = append(path, strconv.Itoa(n-1))
+			index := strconv.Itoa(n - 1)
+			path, array = append(path, index), array+strconv.Quote(index)
 		}
 	}
 	return path

@@ -32,6 +32,10 @@
 //
 // # What it does not promise
 //
+// macOS knows one switch for a process: while a call of this package must ask
+// nobody, for some milliseconds, nothing else in the process can be asked about a
+// login keychain either.
+//
 // /usr/bin/security asks by itself about an item that it did not make, which
 // somebody filed under go-keyring's names: store.Never cannot keep it quiet, and
 // only the end of the caller's time takes its question away.

@@ -105,6 +105,12 @@ func TestLooksForTheKey(t *testing.T) {
 	if len(s.found) != 0 {
 		t.Error("a secret is remembered after the end")
 	}
+	s.Remember, p.looks = true, 0
+	open()
+	open()
+	if s.Wipe(); p.looks != 1 || len(s.found) != 0 {
+		t.Errorf("%d looks where secrets are remembered, and %d after they were wiped", p.looks, len(s.found))
+	}
 }
 
 // reversing is a DPAPI for tests of what is done with one.

@@ -1,6 +1,7 @@
 package vscdb
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -100,6 +101,11 @@ func TestAppIsRunning(t *testing.T) {
 	}
 	if why := h.app().running(t.Context()); why == "" {
 		t.Error("a lock file that cannot be read is no running app")
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := newHome(t).open().untilRestart(ended); err != nil {
+		t.Errorf("where the caller's time is over: %v", err)
 	}
 }
 

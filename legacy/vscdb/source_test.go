@@ -154,6 +154,7 @@ func TestMalformedRows(t *testing.T) {
 		"part of block":  {encodeBuffer([]byte("v11abc")), store.ErrCorrupt},
 		"huge":           {long, store.ErrTooLarge},
 		"not text":       {mustSeal("\xff\xfe"), store.ErrCorrupt},
+		"above a value":  {mustSeal(strings.Repeat("x", store.MaxValue+1)), store.ErrTooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHome(t)
@@ -278,6 +279,7 @@ func TestI7FormOfNewValues(t *testing.T) {
 		{"what the app does not read", `{"Password-Store":"basic"}`, 0, safestorage.LinuxKeyring},
 		{"over one without a key", "", safestorage.LinuxBasic, safestorage.LinuxKeyring},
 		{"over the portal's", "", safestorage.LinuxPortal, safestorage.LinuxPortal},
+		{"basic, over the portal's", `{"password-store":"basic"}`, safestorage.LinuxPortal, safestorage.LinuxBasic},
 	} {
 		h := newHome(t)
 		if c.argv != "" {
@@ -419,19 +421,24 @@ func TestBatchSeesChanges(t *testing.T) {
 func TestI8NothingInTheClear(t *testing.T) {
 	h := newHome(t)
 	s := h.open()
+	gone := func(what, value string) {
+		t.Helper()
+		data, err := os.ReadFile(h.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := h.sealed(safestorage.LinuxKeyring, value)
+		if bytes.Contains(data, []byte(value)) || bytes.Contains(data, []byte(old[len(old)/2:])) {
+			t.Errorf("the file still holds what was %s", what)
+		}
+	}
 	put(t, s, githubKey, "s3cret-made-up", store.Any())
 	put(t, s, githubKey, "another", store.Any())
+	gone("replaced", "s3cret-made-up")
 	if err := s.Delete(t.Context(), githubKey, store.Any()); err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(h.path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	old := h.sealed(safestorage.LinuxKeyring, "s3cret-made-up")
-	if bytes.Contains(data, []byte("s3cret")) || bytes.Contains(data, []byte(old)) {
-		t.Error("the file still holds what was deleted")
-	}
+	gone("deleted", "another")
 }
 
 func TestOpenRefusals(t *testing.T) {

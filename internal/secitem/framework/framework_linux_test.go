@@ -196,7 +196,7 @@ func TestIdentity(t *testing.T) {
 	if id, err := d.Identity(); err != nil || id.Status != secitem.CodeValid || id.Validated() {
 		t.Errorf("without the kernel's word: %+v, %v", id, err)
 	}
-	d.make(t, map[any]any{"teamid": int64(1), "unique": "x", "flags": "y", "certificates": []any{[]byte{1}}}, d.information)
+	d.make(t, map[any]any{"teamid": int64(1), "unique": "x", "flags": "y", "certificates": []any{[]byte{1}}, "cdhashes-full": cdHashesFull}, d.information)
 	if id, err := d.Identity(); err != nil || id.Team != "" || id.CDHash != nil || id.Flags != 0 {
 		t.Errorf("facts of other types: %+v, %v", id, err)
 	}

@@ -4,6 +4,7 @@ package framework
 
 import (
 	"fmt"
+	"slices"
 	"syscall"
 	"unsafe"
 
@@ -20,9 +21,9 @@ func (f *Framework) Guest(t secitem.AuditToken) (secitem.Code, error) {
 	if err != nil {
 		return secitem.Code{}, err
 	}
-	facts, err := p.signature(code, signingInfo|requirementInfo|dynamicInfo, 1)
+	facts, err := p.signature(code, signingInfo|requirementInfo|dynamicInfo)
 	if err != nil {
-		return secitem.Code{}, err
+		return secitem.Code{}, ended(err)
 	}
 	out := secitem.Code{Identity: fromSignature(facts)}
 	// SecCode.h: information for unsigned code lacks kSecCodeInfoIdentifier.
@@ -49,7 +50,16 @@ func (f *Framework) Meets(t secitem.AuditToken, requirement string) error {
 	if err != nil {
 		return err
 	}
-	return status(f.f.codeValid(code, 0, compiled))
+	return ended(status(f.f.codeValid(code, 0, compiled)))
+}
+
+// ended names the kernel's word for a process that has ended, which reaches through
+// where SecCode asks for its path (cskernel.cpp, identifyGuest).
+func ended(err error) error {
+	if err == secitem.ErrProcessGone {
+		return secitem.ErrCodeNoSuchCode
+	}
+	return err
 }
 
 // guest finds a running program by its audit token. The system looks at all of
@@ -80,9 +90,12 @@ func (p *pool) copied(result int32, v *ref) error {
 	return nil
 }
 
-// signature reads what SecCode knows of a program, and left levels deep what it
-// holds in dictionaries.
-func (p *pool) signature(code ref, flags uint32, left int) (map[string]any, error) {
+// wanted is what is read of a signature. The rest is large, and its dictionaries
+// need not have texts for keys: cdhashes-full has numbers.
+var wanted = []string{"identifier", "teamid", "unique", "flags", "status", "entitlements-dict"}
+
+// signature reads what SecCode knows of a program.
+func (p *pool) signature(code ref, flags uint32) (map[string]any, error) {
 	var info ref
 	err := status(p.f.codeInfo(code, flags, &info))
 	if info != 0 {
@@ -94,7 +107,18 @@ func (p *pool) signature(code ref, flags uint32, left int) (map[string]any, erro
 	if p.kind(info) != dictKind {
 		return nil, &secitem.TypeError{Call: "SecCodeCopySigningInformation", Got: p.typeName(info)}
 	}
-	return p.entries(info, left)
+	out := map[string]any{}
+	err = p.each(info, func(key string, value ref) error {
+		if !slices.Contains(wanted, key) {
+			return nil
+		}
+		got, ok, err := p.read(value, depth)
+		if ok {
+			out[key] = got
+		}
+		return err
+	})
+	return out, err
 }
 
 // maxSockets is how many sockets of one name are taken: an agent of kinring's has

@@ -29,16 +29,20 @@ func (d *double) runs(t testing.TB) {
 	d.guestIs(token, requirement)
 }
 
+// cdHashesFull is what SecCode says of every signed program beside what is asked
+// for: the one dictionary of its whose keys are no texts.
+var cdHashesFull = map[any]any{int64(2): []byte("0123456789abcdefghijklmnopqrstuv")}
+
 // TestGuest: another program's code is found by all of its audit token, and by
 // nothing less: one that has its number now is not found.
 func TestGuest(t *testing.T) {
 	d := open(t)
 	d.runs(t)
 	d.make(t, map[any]any{"identifier": "com.example.app", "teamid": "TEAM000001", "flags": int64(secitem.CodeRuntime), "status": int64(secitem.CodeValid),
-		"entitlements-dict": map[any]any{secitem.EntitlementGetTaskAllow: true}}, d.information)
+		"cdhashes-full": cdHashesFull, "entitlements-dict": map[any]any{secitem.EntitlementGetTaskAllow: true, secitem.EntitlementAccessGroups: []any{"TEAM000001.g"}}}, d.information)
 	code, err := d.Guest(guestToken)
 	want := secitem.Code{Identity: secitem.Identity{Identifier: "com.example.app", Team: "TEAM000001", Flags: secitem.CodeRuntime, Status: secitem.CodeValid},
-		Entitlements: map[string]any{secitem.EntitlementGetTaskAllow: true}}
+		Entitlements: map[string]any{secitem.EntitlementGetTaskAllow: true, secitem.EntitlementAccessGroups: []any{"TEAM000001.g"}}}
 	if err != nil || !reflect.DeepEqual(code, want) {
 		t.Errorf("got %+v, %v", code, err)
 	}
@@ -65,6 +69,15 @@ func TestGuest(t *testing.T) {
 	d.make(t, "text", d.information)
 	if _, err := d.Guest(guestToken); !errors.As(err, new(*secitem.TypeError)) {
 		t.Errorf("information of another type: %v", err)
+	}
+	for what, call := range map[string]func() error{
+		"Guest": func() error { _, err := d.Guest(guestToken); return err },
+		"Meets": func() error { return d.Meets(guestToken, guestRequirement) },
+	} {
+		d.statusAt(1, int32(secitem.ErrProcessGone))
+		if err := call(); err != error(secitem.ErrCodeNoSuchCode) {
+			t.Errorf("%s of one that ended meanwhile: %v", what, err)
+		}
 	}
 }
 

@@ -59,7 +59,7 @@ func (f *Framework) Identity() (secitem.Identity, error) {
 	if err := p.copied(f.f.codeSelf(0, &code), &code); err != nil {
 		return secitem.Identity{}, err
 	}
-	facts, err := p.signature(code, signingInfo|dynamicInfo, 0)
+	facts, err := p.signature(code, signingInfo|dynamicInfo)
 	if err == secitem.ErrCodeUnsigned {
 		return secitem.Identity{}, nil
 	}

@@ -47,6 +47,7 @@ func TestKeyringFindsTheAppsItem(t *testing.T) {
 	put(t, bus, "another", schemaOf("Code - Insiders", "_v2"))
 	put(t, bus, "old", schemaOf("Code", ""))
 	put(t, bus, "portal", map[string]string{"app_id": "", "xdg:schema": "org.freedesktop.portal.Secret"})
+	put(t, bus, "a sandboxed app's", map[string]string{"app_id": "org.example.other", "xdg:schema": "org.freedesktop.portal.Secret"})
 	wantSecret(t, k, safestorage.LinuxKeyring, "old")
 	put(t, bus, made, schemaOf("Code", "_v2"))
 	wantSecret(t, k, safestorage.LinuxKeyring, made)

@@ -42,9 +42,12 @@ OSStatus SecCodeCopySelf(uint32_t flags, CFTypeRef *code) { ENTER; *code = flags
 
 OSStatus SecCodeCopySigningInformation(CFTypeRef code, uint32_t flags, CFDictionaryRef *out) {
 	ENTER;
-	int64_t runtime = 0x10000, status = 0x1;
+	int64_t runtime = 0x10000, status = 0x1, sha256 = 2;
+	OSStatus failure;
 	if (is_unsigned)
 		return errSecCSUnsigned;
+	if (force(&failure))
+		return failure;
 	if (flags != (is_guest(code) ? 1 << 1 | 1 << 2 | 1 << 3 : 1 << 1 | 1 << 3) || !is_a(code, CFStringGetTypeID()))
 		return errSecParam;
 	if (information != NULL) {
@@ -57,6 +60,14 @@ OSStatus SecCodeCopySigningInformation(CFTypeRef code, uint32_t flags, CFDiction
 	set(d, kSecCodeInfoUnique, CFDataCreate(NULL, (const uint8_t *)"0123456789abcdefghij", 20));
 	set(d, kSecCodeInfoFlags, CFNumberCreate(NULL, kCFNumberSInt64Type, &runtime));
 	set(d, kSecCodeInfoStatus, CFNumberCreate(NULL, kCFNumberSInt64Type, &status));
+	/* Said of every signed program; its keys are no texts. */
+	CFMutableDictionaryRef hashes = dictionary();
+	CFTypeRef kind = CFNumberCreate(NULL, kCFNumberSInt64Type, &sha256);
+	set(hashes, kind, CFDataCreate(NULL, (const uint8_t *)"0123456789abcdefghijklmnopqrstuv", 32));
+	CFRelease(kind);
+	CFStringRef name = text("cdhashes-full");
+	set(d, name, hashes);
+	CFRelease(name);
 	*out = d;
 	return 0;
 }
