@@ -44,6 +44,36 @@ func TestEntryOrder(t *testing.T) {
 	}
 }
 
+// TestItemsThatGoAway: where one of the items that a search found is gone, another
+// has taken its place: none of them is judged before it is searched for again, and
+// what was read is not read twice.
+func TestItemsThatGoAway(t *testing.T) {
+	known := map[string]entry{}
+	asked := 0
+	properties := func(item Item) (Properties, error) {
+		asked++
+		if item.Path == "/gone" {
+			return Properties{}, &store.Error{Class: store.ErrNotFound}
+		}
+		return Properties{Attributes: map[string]string{attrService: "s", attrAccount: "a", attrNumber: "1"}}, nil
+	}
+	for range 2 {
+		_, err := readEntries([]Item{{Path: "/gone"}}, known, properties)
+		if !errors.Is(err, errMoved) {
+			t.Errorf("an item that is gone: %v", err)
+		}
+	}
+	for range 2 {
+		all, err := readEntries([]Item{{Path: "/there"}}, known, properties)
+		if err != nil || len(all) != 1 || all[0].number != 1 {
+			t.Errorf("an item that is there: %+v, %v", all, err)
+		}
+	}
+	if asked != 3 {
+		t.Errorf("looked %d times", asked)
+	}
+}
+
 func FuzzReadEntry(f *testing.F) {
 	f.Add("1", "service", "account", "7", "kr1;v;1;;", false)
 	f.Add("1", "service", "account", "b7", "kr1;v;0;;", true)

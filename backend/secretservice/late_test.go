@@ -2,6 +2,7 @@ package secretservice
 
 import (
 	"errors"
+	"os"
 	"testing"
 
 	"github.com/kinring/kinring/store"
@@ -103,6 +104,33 @@ func TestLateWriteOutranksNothingNewer(t *testing.T) {
 	wantValue(t, s, "a", "late")
 	mustPut(t, s, "a", "last")
 	wantValue(t, s, "a", "last")
+	wantItems(t, s, "a", 1)
+}
+
+// TestBackfillOverTheDeleted (I2): what was deleted and lands late is no better than
+// a backfill that came since, and goes with it.
+func TestBackfillOverTheDeleted(t *testing.T) {
+	s := newDesk(t).open(t)
+	number := s.reserve(t, "a")
+	mustDelete(t, s, "a")
+	s.land(t, "a", number, item("late"))
+	mustBackfill(t, s, "a", "copied")
+	wantValue(t, s, "a", "copied")
+	wantItems(t, s, "a", 1)
+}
+
+// TestLostFence (I10): a write whose fence is gone, as after somebody has cleared
+// /var/tmp, is still higher than what is there.
+func TestLostFence(t *testing.T) {
+	s := newDesk(t).open(t)
+	for range 3 {
+		mustPut(t, s, "a", "old")
+	}
+	if err := os.RemoveAll(s.fences.Dir); err != nil {
+		t.Fatal(err)
+	}
+	mustPut(t, s, "a", "new")
+	wantValue(t, s, "a", "new")
 	wantItems(t, s, "a", 1)
 }
 

@@ -80,6 +80,8 @@ func TestWarmReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantValue(t, s, "m", "foreign")
+	s.land(t, "m", 1000, item("landed late")) // beside the one that was read
+	wantValue(t, s, "m", "landed late")
 	tell(request{Kind: "delete", Key: "m"})
 	if i, err := s.Get(t.Context(), key("m")); err != nil || i.Record.Kind != store.KindMarker || i.Revision == before.Revision {
 		t.Errorf("after a deletion by a marker: %v, %v", i.Record, err)
