@@ -3,6 +3,8 @@ package kinring_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -121,6 +123,48 @@ func TestALookOfAWatchEnds(t *testing.T) {
 	})
 	if !errors.Is(event.Err, kinring.ErrTimedOut) {
 		t.Errorf("told %+v, want that the time was over", event)
+	}
+}
+
+// unlocking is a driver whose store is open and may be locked all the same.
+type unlocking struct{ *driver }
+
+func (u unlocking) Open(context.Context, store.Family) (store.Store, error) {
+	info := u.info()
+	info.Capabilities.Unlocks = true
+	return persistent{u.shared, info, u.locks}, nil
+}
+
+// TestDeleteTouchesNothingWhileLocked: what cannot be marked as deleted is not
+// deleted from the older build's store, from where it could come back.
+func TestDeleteTouchesNothingWhileLocked(t *testing.T) {
+	f := newFixture(t)
+	f.olderSignsIn(`{"old":1}`)
+	ring := f.open(kinring.WithStore(unlocking{f.driver}))
+	f.driver.shared.Inject(storetest.VerbGet, 1, storetest.FailBefore(store.ErrLocked).Forever())
+	if _, err := ring.Delete(t.Context(), "auth"); !errors.Is(err, kinring.ErrLocked) {
+		t.Errorf("got %v, want locked", err)
+	}
+	if _, err := os.Stat(filepath.Join(f.dir, "auth.json")); err != nil {
+		t.Errorf("the older build was signed out: %v", err)
+	}
+	f.driver.shared.Reset()
+	if existed, err := ring.Delete(t.Context(), "auth"); !existed || err != nil {
+		t.Errorf("once it is unlocked: %v, %v", existed, err)
+	}
+}
+
+// TestTheChoiceIsKeptBeforeTheFirstWrite (I7): nothing is ever in a store that later
+// rings do not know of.
+func TestTheChoiceIsKeptBeforeTheFirstWrite(t *testing.T) {
+	f := newFixture(t)
+	ring := f.open()
+	f.driver.shared.Inject(storetest.VerbPut, 1, storetest.FailAfter(store.ErrOutcomeUnknown).Forever())
+	if _, err := ring.Set(t.Context(), "auth", []byte(`{}`)); err == nil {
+		t.Fatal("set although no write is acknowledged")
+	}
+	if files := f.stateFiles(); len(files) != 1 {
+		t.Errorf("after a write that nobody acknowledged the choice is %v", files)
 	}
 }
 

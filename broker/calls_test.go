@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -226,6 +228,37 @@ func TestWatch(t *testing.T) {
 	call[struct{}](t, c, wire.MethodUnwatch, w)
 	if err := c.Call(t.Context(), wire.MethodUnwatch, w, nil); !errors.Is(err, store.ErrInvalid) {
 		t.Errorf("unwatching twice: %v", err)
+	}
+}
+
+// TestWatchAfterItsGrant: who may see a key no longer is told that, and of no change.
+func TestWatchAfterItsGrant(t *testing.T) {
+	var over atomic.Bool
+	grants := policy.Owners()
+	b := serve(t, inMemory(), broker.Options{Policy: func() policy.Policy {
+		if over.Load() {
+			return policy.Policy{}
+		}
+		return grants
+	}})
+	r := b.greeted(t)
+	if m := r.ask(1, "watch", `{"key":"note"}`); m.Err != nil {
+		t.Fatal(m.Err)
+	}
+	if m := r.answer(); strings.Contains(string(m.Params), "error") {
+		t.Errorf("while it is granted: %s", m.Params)
+	}
+	over.Store(true)
+	for range 2 {
+		if _, err := b.ring.Set(t.Context(), "note", []byte("new")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m := r.answer(); !strings.Contains(string(m.Params), `"class":"denied"`) || strings.Contains(string(m.Params), "revision") {
+		t.Errorf("after it: %s", m.Params)
+	}
+	if m := r.ask(2, "unwatch", `{"watch":"1"}`); m.Err == nil || m.Err.Code != wire.CodeInvalidParams {
+		t.Errorf("the watch goes on: %s%s", m.Method, m.Params)
 	}
 }
 

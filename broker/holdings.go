@@ -13,11 +13,12 @@ type holding interface{ release() }
 type holdings struct {
 	held   map[string]holding
 	issued int
+	over   bool // the client is gone
 }
 
-// hold makes something the client's, unless it has as many of this kind as it may.
-func (c *conn) hold(make func() holding, most int) (string, error) {
-	h := make()
+// hold makes something the client's, unless it has as many of this kind as it may,
+// or is gone.
+func (c *conn) hold(h holding, most int) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	same := 0
@@ -26,21 +27,18 @@ func (c *conn) hold(make func() holding, most int) (string, error) {
 			same++
 		}
 	}
-	if same >= most {
+	switch {
+	case c.over:
+		return "", wire.Refuse(wire.CodeBusy, "the connection has ended", "connect again")
+	case same >= most:
 		return "", wire.Refuse(wire.CodeBusy, "this connection has as many of these as it may", "give some back")
-	}
-	return c.keep(h), nil
-}
-
-// keep is hold without a limit. The caller has the connection's lock.
-func (c *conn) keep(h holding) string {
-	if c.held == nil {
+	case c.held == nil:
 		c.held = map[string]holding{}
 	}
 	c.issued++
 	id := strconv.Itoa(c.issued)
 	c.held[id] = h
-	return id
+	return id, nil
 }
 
 func kindOf(h holding) string {
@@ -92,11 +90,12 @@ func (c *conn) busy() bool {
 	return len(c.held) > 0 || len(c.calls) > 0 || c.asked.serving
 }
 
-// releaseHoldings takes everything from a client that is gone.
+// releaseHoldings takes everything from a client that is gone, and keeps it from
+// getting more.
 func (c *conn) releaseHoldings() {
 	c.mu.Lock()
 	all := c.held
-	c.held = nil
+	c.held, c.over = nil, true
 	c.mu.Unlock()
 	for _, h := range all {
 		h.release()

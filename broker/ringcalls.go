@@ -200,7 +200,7 @@ func (c *call) watch() (any, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(c.waiting)
-	id, err := c.hold(func() holding { return watching(cancel) }, c.s.Limits.Watches)
+	id, err := c.hold(watching(cancel), c.s.Limits.Watches)
 	if err != nil {
 		cancel()
 		return nil, err
@@ -212,11 +212,18 @@ func (c *call) watch() (any, error) {
 	return wire.Watching{Watch: id}, nil
 }
 
-// tell tells of changes until the watch or the connection ends.
+// tell tells of changes until the watch or the connection ends, or the client may
+// see the key no longer.
 func (c *call) tell(ctx context.Context, id string, key store.Key) {
 	defer c.handlers.Done()
 	name := c.s.ring.Family().KeyName(key)
 	for e := range c.s.ring.WatchKey(ctx, key) {
+		if !c.sees(policy.List, name) {
+			if err := c.may(policy.List, key, name); err != nil { // which puts it on record
+				c.endWatch(id, name, err)
+				return
+			}
+		}
 		n := wire.Changed{Watch: id, Key: name, Present: e.Present, Revision: string(e.Revision)}
 		if e.Err != nil {
 			n.Error = wire.FromError(e.Err)
@@ -225,6 +232,16 @@ func (c *call) tell(ctx context.Context, id string, key store.Key) {
 			return
 		}
 	}
+}
+
+// endWatch ends a watch, and tells the client why unless it has ended it itself.
+func (c *call) endWatch(id, name string, why error) {
+	w, err := drop[watching](c.conn, id)
+	if err != nil {
+		return
+	}
+	w.release()
+	_ = c.notify(wire.NoteChanged, wire.Changed{Watch: id, Key: name, Error: wire.FromError(why)}) // it has ended either way
 }
 
 func (c *call) unwatch() (any, error) {

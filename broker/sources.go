@@ -10,6 +10,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/kinring/kinring/broker/policy"
 	"github.com/kinring/kinring/broker/wire"
 	"github.com/kinring/kinring/store"
 )
@@ -92,7 +93,7 @@ func (s *Sources) ask(ctx context.Context, name, method string, params, into any
 	s.mu.Lock()
 	c := s.names[name].by
 	s.mu.Unlock()
-	if c == nil {
+	if c == nil || !c.sees(policy.Legacy, "") { // its grant may have ended
 		return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrNoService,
 			Detail: "the program that can read this source is not connected", Remedy: "start it"}
 	}

@@ -10,12 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/kinring/kinring"
 	"github.com/kinring/kinring/broker"
 	"github.com/kinring/kinring/broker/client"
+	"github.com/kinring/kinring/broker/policy"
 	"github.com/kinring/kinring/broker/wire"
 	"github.com/kinring/kinring/store"
 )
@@ -226,4 +228,25 @@ func TestServedSourceAnswers(t *testing.T) {
 			t.Errorf("%s, when the source answers %s: %s, %+v", c.method, c.answer, m.Result, m.Err)
 		}
 	}
+}
+
+// TestServedSourceAfterItsGrant (I4): a client that may not serve a source any more is
+// not asked, and the source is unavailable, as if it had gone.
+func TestServedSourceAfterItsGrant(t *testing.T) {
+	var over atomic.Bool
+	b := serveAt(t, socketIn(t), older, inMemory(), broker.Options{Legacy: clientSources, Policy: func() policy.Policy {
+		p := policy.Owners()
+		if over.Load() {
+			p.Grants[0].Rights = []policy.Right{policy.Get}
+		}
+		return p
+	}})
+	source, other := b.serving(t), b.greeted(t)
+	get := frame(`{"jsonrpc":"2.0","id":7,"method":"get","params":{"key":"auth"}}`)
+	other.say(get)
+	source.say(frame(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":{"code":-31001,"message":"none"}}`, source.answer().ID)))
+	other.wantRefusal(wire.CodeOf(store.ErrNotFound), "not found")
+	over.Store(true)
+	other.say(get)
+	other.wantRefusal(wire.CodeOf(store.ErrUnavailable), "not connected")
 }

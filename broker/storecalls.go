@@ -145,7 +145,7 @@ func (c *call) leaseHold() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := c.hold(func() holding { return &leased{lease: lease} }, c.s.Limits.Inflight)
+	id, err := c.hold(&leased{lease: lease}, c.s.Limits.Inflight)
 	if err != nil {
 		_ = lease.Release() // the limit is what the client is told
 		return nil, err

@@ -66,7 +66,7 @@ func (c *call) updateBegin() (any, error) {
 	go u.run(ctx, c.conn, key)
 	select {
 	case current := <-u.current:
-		current.Update, err = c.hold(func() holding { return u }, c.s.Limits.Inflight)
+		current.Update, err = c.hold(u, c.s.Limits.Inflight)
 		if err != nil {
 			u.end <- ending{err: errGivenUp}
 		}

@@ -8,7 +8,9 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
+	"time"
 
 	"github.com/kinring/kinring/store"
 	"modernc.org/sqlite"
@@ -50,8 +52,11 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 
 func (connector) Driver() driver.Driver { return &sqlite.Driver{} }
 
+// budget is how long reading a schema may take where the context lives longer.
+var budget = 10 * time.Second
+
 // Open opens a connection and reads the schema of the file, which ends with the
-// context: a few pages can be made to hold one that has no end.
+// context, or with its budget: a few pages can be made to hold one that has no end.
 func Open(ctx context.Context, t Target) (*Conn, error) {
 	db := sql.OpenDB(connector(t.uri))
 	held, err := db.Conn(background)
@@ -81,7 +86,13 @@ func (n *Conn) prepare(ctx context.Context, pragmas []string) error {
 	for _, pragma := range pragmas {
 		script += "PRAGMA " + pragma + ";"
 	}
-	_, err := n.c.(driver.ExecerContext).ExecContext(ctx, script+"SELECT 1 FROM sqlite_schema LIMIT 0", nil)
+	bounded, cancel := context.WithTimeout(ctx, budget)
+	defer cancel()
+	_, err := n.c.(driver.ExecerContext).ExecContext(bounded, script+"SELECT 1 FROM sqlite_schema LIMIT 0", nil)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		return &store.Error{Class: store.ErrUnavailable, Reason: store.ErrOutOfReach, Err: err,
+			Detail: fmt.Sprintf("its schema is not read after %v", budget), Remedy: "check that it is the right file"}
+	}
 	return ended(ctx, err)
 }
 

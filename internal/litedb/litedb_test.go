@@ -103,6 +103,18 @@ func TestOpenFails(t *testing.T) {
 	}
 }
 
+// TestBudget: a schema that takes too long is given up also where the context has no
+// end. Here any takes too long.
+func TestBudget(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	made(t, path)
+	defer func(d time.Duration) { budget = d }(budget)
+	budget = time.Nanosecond
+	if _, err := Open(context.Background(), Address(path, "mode=ro")); !errors.Is(err, store.ErrUnavailable) {
+		t.Error(err)
+	}
+}
+
 // TestQueryWithin gives up, and the connection can be used again.
 func TestQueryWithin(t *testing.T) {
 	n := made(t, filepath.Join(t.TempDir(), "db"))

@@ -33,9 +33,9 @@ func (system) Unprotect(sealed []byte) ([]byte, error) {
 
 func protection(data []byte, call func(in, out *windows.DataBlob) error) ([]byte, error) {
 	if len(data) == 0 {
-		return nil, corrupt("it is empty")
+		data = make([]byte, 0, 1) // nothing has an address, too
 	}
-	in := windows.DataBlob{Size: uint32(len(data)), Data: &data[0]}
+	in := windows.DataBlob{Size: uint32(len(data)), Data: unsafe.SliceData(data)}
 	var out windows.DataBlob
 	if err := call(&in, &out); err != nil {
 		return nil, dpapiError(err)

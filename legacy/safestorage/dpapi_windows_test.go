@@ -14,12 +14,18 @@ import (
 // TestSystemDPAPI: what the system protected it gives back, and what was changed
 // is corrupt.
 func TestSystemDPAPI(t *testing.T) {
+	for _, text := range []string{"", plainText} {
+		sealed, err := SystemDPAPI().Protect([]byte(text))
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if plain, err := SystemDPAPI().Unprotect(sealed); err != nil || string(plain) != text {
+			t.Errorf("%q: %q, %v", text, plain, err)
+		}
+	}
 	sealed, err := SystemDPAPI().Protect([]byte(plainText))
 	if err != nil {
 		t.Fatal(err)
-	}
-	if plain, err := SystemDPAPI().Unprotect(sealed); err != nil || string(plain) != plainText {
-		t.Errorf("%q, %v", plain, err)
 	}
 	for i := range sealed {
 		sealed[i] ^= 1
@@ -28,8 +34,10 @@ func TestSystemDPAPI(t *testing.T) {
 		}
 		sealed[i] ^= 1
 	}
-	if _, err := SystemDPAPI().Unprotect(sealed[:len(sealed)/2]); !errors.Is(err, store.ErrCorrupt) {
-		t.Errorf("half of it: %v", err)
+	for _, part := range [][]byte{sealed[:len(sealed)/2], nil} {
+		if _, err := SystemDPAPI().Unprotect(part); !errors.Is(err, store.ErrCorrupt) {
+			t.Errorf("%d bytes of it: %v", len(part), err)
+		}
 	}
 }
 

@@ -30,9 +30,6 @@ var names = map[Form]string{
 // String says in words which form it is.
 func (f Form) String() string { return names[f] }
 
-// Authenticated reports whether a changed value is always noticed.
-func (f Form) Authenticated() bool { return f >= LinuxPortal }
-
 // prefixes are what a value of each form begins with. The one of raw DPAPI is
 // the version of its blob and the provider's identifier, df9d8cd0-1501-11d1-8c7a-00c04fc297eb.
 var prefixes = map[Form][]byte{

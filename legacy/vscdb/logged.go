@@ -50,9 +50,9 @@ func (d *database) logged() (bool, error) {
 	return head[logAt] == hasLog, nil
 }
 
-// moments is how often a read that meets a log half there is tried again, in about
-// a tenth of a second, before that is the answer: then a crash left it so.
-const moments = 16
+// moments is how often a read that meets a log half there is tried, in about half a
+// second, before that is the answer: then a crash left it so.
+const moments = 50
 
 // readLogged is read for a file with a write-ahead log. The log comes and goes
 // with the programs that write.

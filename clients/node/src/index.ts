@@ -241,7 +241,9 @@ export class Kinring {
     this.#early.delete(watch);
     return async () => {
       this.#watches.delete(watch);
-      await this.#call("unwatch", { watch });
+      await this.#call("unwatch", { watch }).catch((error: KinringError) => {
+        if (error.class !== "invalid") throw error; // it has ended with its grant
+      });
       this.#early.delete(watch); // what came meanwhile
     };
   }
