@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -49,6 +51,7 @@ func TestCodexScripts(t *testing.T)   { runScripts(t, "codex") }
 func TestTracingScripts(t *testing.T) { runScripts(t, "tracing") }
 
 func runScripts(t *testing.T, folder string, variables ...string) {
+	heedHangup(t)
 	p := scriptParams(t, folder)
 	setup := p.Setup
 	p.Setup = func(e *testscript.Env) error {
@@ -79,6 +82,15 @@ func scriptParams(t *testing.T, folder string) testscript.Params {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 	}
+}
+
+// heedHangup lets the programs of scripts be hung up on, also where the tests run
+// under nohup: what ignores a signal has children that do.
+func heedHangup(t *testing.T) {
+	t.Helper()
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(hangup) })
 }
 
 // condition knows what the machine has beyond testscript's own conditions.
