@@ -129,6 +129,27 @@ func TestI3LateMirrorIsNoOlderWrite(t *testing.T) {
 	w.expect("get", w.get(), "theirs")
 }
 
+// TestI3AnnouncedValueArrived: what one Reconcile left on its way has arrived when
+// another announces the next value, and gets no further. It is still no older
+// build's.
+func TestI3AnnouncedValueArrived(t *testing.T) {
+	w := agreedOn(t, "old")
+	w.config.Policy.FastForward = coexist.Auto
+	w.olderSet(0, "theirs")
+	w.legacy[0].Inject(storetest.VerbPut, 1, storetest.LandLate())
+	if _, err := w.process().Reconcile(t.Context(), coexist.TakeShared, key); err == nil {
+		t.Fatal("a write on its way counts as done")
+	}
+	w.expect("get", w.get(), "theirs")
+	w.land(0)
+	w.expect("legacy", w.holds(w.legacy[0]), "old")
+	w.legacy[0].InjectNext(storetest.VerbPut, storetest.FailBefore(store.ErrLocked))
+	if _, err := w.process().Reconcile(t.Context(), coexist.TakeShared, key); err == nil {
+		t.Fatal("a write that failed counts as done")
+	}
+	w.expect("get", w.get(), "theirs")
+}
+
 // TestI3LateMirrorOutlivesARepeatedValue: a mirror of an Update is on its way when
 // somebody sets the value that both agreed on before, and gets no further than the
 // shared store. The mirror that lands then is no older build's newer value.

@@ -226,7 +226,7 @@ func TestFenceDecidesNothingWithoutFaults(t *testing.T) {
 func TestStateHasNoPadding(t *testing.T) {
 	var s state
 	used := unsafe.Sizeof(s.nodes) + unsafe.Sizeof(s.shared) + unsafe.Sizeof(s.legacy) + unsafe.Sizeof(s.flights) +
-		maxOps*(2+2+1+1+1+1) + slots + 5 + pad
+		maxOps*(2+2+1+1+1+1) + slots + 4 + pad
 	if got := unsafe.Sizeof(s); got != used {
 		t.Errorf("a state has %d bytes, its fields %d", got, used)
 	}

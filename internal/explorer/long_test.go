@@ -44,7 +44,8 @@ func conclude(t *testing.T, done []Done, all int) (total Tally) {
 	bySubject, seconds := map[string]*Tally{}, 0.0
 	var stories, names []string
 	for _, d := range done {
-		what := strings.SplitN(d.Shard, "; ", 2)[0] + map[bool]string{true: ", triples", false: ", pairs"}[strings.Contains(d.Shard, "; triples with ")]
+		parts := strings.SplitN(d.Shard, "; ", 3)
+		what := parts[0] + "; " + parts[1]
 		if bySubject[what] == nil {
 			bySubject[what] = &Tally{}
 			names = append(names, what)
