@@ -10,14 +10,14 @@ import (
 )
 
 // form says how much is explored: KINRING_EXPLORER=ci for a stage of its own,
-// long for all there is, mutant for what a wrong rule is tried on; without it a
-// part that fits into a run of all tests.
+// long for all triples, exhaustive for all there is, mutant for what a wrong rule is
+// tried on; without it a part that fits into a run of all tests.
 func form(t *testing.T) string {
 	switch f := os.Getenv("KINRING_EXPLORER"); {
-	case f == "ci", f == "long", f == "mutant":
+	case f == "ci", f == "mutant", shardwise(f):
 		return f
 	case f != "":
-		t.Fatalf("KINRING_EXPLORER is %q: use ci, long or mutant", f)
+		t.Fatalf("KINRING_EXPLORER is %q: use ci, long, exhaustive or mutant", f)
 	case testing.Short():
 		return "short"
 	}
@@ -49,11 +49,34 @@ var plans = map[string][]Scope{
 		{Pairs: true, PairFaults: 2, Policies: []string{"default", "rotating"}, Classes: []string{"vault-like", "emulated"}, Programs: central, Sources: 1},
 		{Triples: true, TripleFaults: 0, Policies: []string{"default", "rotating"}, TriplePrograms: central, Classes: []string{"vault-like"}, Sources: 1},
 	},
-	"long": {
-		{Pairs: true, PairFaults: 2, Policies: distinct},
+	"long": long,
+	"exhaustive": slices.Concat(long, []Scope{ // in the order in which a run that is stopped should have them
+		{Triples: true, TripleFaults: 1, TriplePrograms: inTriples, Policies: []string{"default", "rotating"}, Classes: []string{"emulated"}, Sources: 1},
+		{Triples: true, TripleFaults: 1, TriplePrograms: inTriples, Policies: []string{migrated}, Classes: []string{"vault-like"}, Sources: 1},
+		{Triples: true, TripleFaults: 1, TriplePrograms: inTriples, Policies: unmigrating, Sources: 1},
+		{Pairs: true, PairFaults: 2, Policies: distinct, Sources: 1},
 		{Triples: true, TripleFaults: 1, TriplePrograms: inTriples, Policies: unmigrating},
-	},
+		{Pairs: true, PairFaults: 2, Policies: distinct},
+		{Triples: true, TripleFaults: 1},
+	}),
 }
+
+// long is each triple of programs, under each policy and on each class of shared store,
+// where nothing goes wrong; and with one fault, and pairs with two, where kinring is
+// meant to be used.
+var long = []Scope{
+	{Triples: true, Policies: unfaultedPolicies, Classes: unfaulted},
+	{Triples: true, Policies: unfaultedPolicies, Classes: []string{"emulated"}, Sources: 2},
+	{Triples: true, TripleFaults: 1, TriplePrograms: inTriples, Policies: []string{"default", "rotating"}, Classes: []string{"vault-like"}, Sources: 1},
+	{Pairs: true, PairFaults: 2, Policies: []string{"default", "rotating", "dual-write, strict"}, Classes: []string{"vault-like", "emulated"}, Sources: 1},
+}
+
+// shardwise reports whether a form is cut up, so that it goes on where it was.
+func shardwise(form string) bool { return form == "long" || form == "exhaustive" }
+
+// unfaultedPolicies are those that differ where nothing goes wrong: then a tolerant
+// reader has nothing to tolerate (TestToleranceDecidesNothingWithoutFaults).
+var unfaultedPolicies = policyNames("default, unguarded legacy", "tolerant")
 
 // distinct are the policies that differ in what they do. Beside "shared-only", which
 // ignores that an older build signed out, "default, unguarded legacy" reports it, and
@@ -74,7 +97,8 @@ func policyNames(without ...string) (names []string) {
 
 // unfaulted are the classes of shared store that differ where nothing goes wrong:
 // without a write on its way the fence of the emulated class decides nothing, and it
-// is as the keychain-like one (TestFenceDecidesNothingWithoutFaults).
+// is as the keychain-like one (TestFenceDecidesNothingWithoutFaults), and where each
+// source can be read none is passed over (TestPassingOverDecidesNothingWithoutFaults).
 var unfaulted = []string{"vault-like", "keychain-like", "absent by design", "first source not in use"}
 
 // central are the programs that every rule meets in.
@@ -97,7 +121,7 @@ var inTriples = func() (names []string) {
 }()
 
 func explorePlan(t *testing.T) Tally {
-	return exploreTold(t, Plan{Scopes: plans[form(t)], Workers: 2})
+	return exploreTold(t, Plan{Scopes: plans[form(t)], Workers: 2, Whole: form(t) == "ci"})
 }
 
 // exploreMutant tries the scopes one by one, the cheapest first, up to the first
@@ -154,8 +178,8 @@ func TestKinringKeepsItsPromises(t *testing.T) {
 		return
 	}
 	var total Tally
-	if form(t) == "long" {
-		total = exploreLong(t)
+	if f := form(t); shardwise(f) {
+		total = exploreLong(t, plans[f])
 	} else {
 		total = explorePlan(t)
 	}
@@ -171,7 +195,7 @@ func TestKinringKeepsItsPromises(t *testing.T) {
 			t.Errorf("no execution has seen: %s", what)
 		}
 	}
-	if f := form(t); (f == "ci" || f == "long") && total.Executions < 10_000_000 {
+	if f := form(t); (f == "ci" || shardwise(f)) && total.Executions < 10_000_000 {
 		t.Errorf("%d executions, want ten million", total.Executions)
 	}
 }
@@ -218,6 +242,20 @@ func TestFenceDecidesNothingWithoutFaults(t *testing.T) {
 	a := Scope{Pairs: true, Sources: 1, Policies: []string{"rotating"}, Classes: []string{"keychain-like"}}
 	b := a
 	b.Classes = []string{"emulated"}
+	alike(t, a, b)
+}
+
+func TestToleranceDecidesNothingWithoutFaults(t *testing.T) {
+	a := Scope{Pairs: true, Policies: []string{"default"}, Classes: unfaulted}
+	b := a
+	b.Policies = []string{"tolerant"}
+	alike(t, a, b)
+}
+
+func TestPassingOverDecidesNothingWithoutFaults(t *testing.T) {
+	a := Scope{Pairs: true, Sources: 2, Policies: []string{"rotating", "dual-write, strict"}, Classes: []string{"vault-like"}}
+	b := a
+	b.Classes = []string{"sources passed over"}
 	alike(t, a, b)
 }
 
