@@ -105,6 +105,29 @@ func (o *oracle) rejectedSince(s *state, k, g int) bool {
 	return false
 }
 
+// mayPrecede reports whether what w wrote may count as older than a value: some
+// writer of that had not ended when w began, so it came after, or at once and took
+// the place of what it found.
+func (o *oracle) mayPrecede(s *state, w int, v valueID) bool {
+	for k := range s.ops {
+		if k != w && o.ops[k].kind.writes() && o.ops[k].value == v && s.ops[k].phase != idle && s.ops[w].before&(1<<k) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// replacedAsRefused reports whether a value was replaced in the shared store because
+// a server refused it.
+func (o *oracle) replacedAsRefused(s *state, v valueID) bool {
+	for r := range s.ops {
+		if o.ops[r].kind == opRejected && s.ops[r].update&stored != 0 && s.ops[r-1].used == v {
+			return true
+		}
+	}
+	return false
+}
+
 // unsure reports whether a part of an operation may be on its way: it did not end
 // well, and not so that nothing happened.
 func (o *oracle) unsure(s *state, k int) bool {

@@ -222,7 +222,7 @@ func (o *oracle) overwrites(s *state, op int, c call, was item) finding {
 		if id == 0 || o.items.all[id].marker || was.value == o.items.all[id].value {
 			break
 		}
-		if !o.mayPrecede(s, w, o.items.all[id].value) {
+		if !o.mayPrecede(s, w, o.items.all[id].value) && !o.replacedAsRefused(s, was.value) && !o.tookLegacySince(s, w) {
 			return finding{1, "it takes from the older build a value that the shared store does not hold"}
 		}
 	}
@@ -269,18 +269,6 @@ func (o *oracle) overruled(s *state, w int) bool {
 func (o *oracle) beforeValue(s *state, w int, v valueID) bool {
 	for k := range s.ops {
 		if o.ops[k].kind.writes() && o.ops[k].value == v && s.ops[k].phase != idle && s.ops[k].before&(1<<w) != 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// mayPrecede reports whether what w wrote may count as older than a value: some
-// writer of that had not ended when w began, so it came after, or at once and took
-// the place of what it found.
-func (o *oracle) mayPrecede(s *state, w int, v valueID) bool {
-	for k := range s.ops {
-		if k != w && o.ops[k].kind.writes() && o.ops[k].value == v && s.ops[k].phase != idle && s.ops[w].before&(1<<k) == 0 {
 			return true
 		}
 	}
