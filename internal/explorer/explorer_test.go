@@ -65,9 +65,10 @@ var plans = map[string][]Scope{
 // where nothing goes wrong; and with one fault, and pairs with two, where kinring is
 // meant to be used.
 var long = []Scope{
+	{Triples: true, Policies: unfaultedPolicies, Classes: []string{"vault-like", "absent by design"}, Sources: 1},
+	{Triples: true, Policies: unfaultedPolicies, Classes: []string{"keychain-like"}, Sources: 1},
 	{Triples: true, TripleFaults: 1, TriplePrograms: inTriples, Policies: []string{"default", "rotating"}, Classes: []string{"vault-like"}, Sources: 1},
-	{Triples: true, Policies: unfaultedPolicies, Classes: []string{"emulated"}, Sources: 2},
-	{Triples: true, Policies: unfaultedPolicies, Classes: unfaulted},
+	{Triples: true, Policies: unfaultedPolicies, Classes: slices.Concat(unfaulted, []string{"emulated"}), Sources: 2},
 	{Pairs: true, PairFaults: 2, Policies: []string{"default", "rotating", "dual-write, strict"}, Classes: []string{"vault-like", "emulated"}, Sources: 1},
 }
 
