@@ -204,7 +204,7 @@ func TestKinringKeepsItsPromises(t *testing.T) {
 // TestSeedRulesBreakPromises shows that the oracle finds what the rules of the
 // two systems before kinring are known to break.
 func TestSeedRulesBreakPromises(t *testing.T) {
-	r := ExploreSeeds(Plan{Scopes: []Scope{{Pairs: true, PairFaults: 1}}, Workers: 2})
+	r := ExploreSeeds(Plan{Scopes: []Scope{{Pairs: true, PairFaults: 1}}, Workers: 2, Whole: true})
 	var broken [promises + 1]uint64
 	for _, s := range r.Subjects {
 		t.Logf("%s: %d scenarios, %d executions, violations by promise %v", s.Subject, s.Scenarios, s.Executions, s.Broken[1:])
