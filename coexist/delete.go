@@ -142,17 +142,12 @@ func (e *Engine) markDeleted(ctx context.Context, d *deletion) {
 }
 
 func (e *Engine) tryMark(ctx context.Context, d *deletion) error {
-	p, err := e.prints(ctx, true)
-	if err == nil {
-		d.printer = p
-	}
-	// Legacy is looked at even if the shared store fails: its part of the
-	// deletion is attempted in any case.
+	over, err := e.toMark(ctx, d)
+	// Legacy is looked at after the shared store: what the marker says of it must
+	// not be older than what another program made the value from that it replaces.
+	// And it is looked at even if that store fails: its part of the deletion is
+	// attempted in any case.
 	d.seen = e.lookAll(ctx, d.key)
-	if err != nil {
-		return err
-	}
-	over, err := e.Shared.Get(ctx, d.key)
 	absent := errors.Is(err, store.ErrNotFound)
 	if err != nil && !absent {
 		return err
@@ -165,6 +160,16 @@ func (e *Engine) tryMark(ctx context.Context, d *deletion) error {
 	err = e.putMarker(ctx, d, over, absent)
 	d.existed = d.existed || existed && err == nil
 	return err
+}
+
+// toMark returns what a marker is to replace.
+func (e *Engine) toMark(ctx context.Context, d *deletion) (store.Item, error) {
+	p, err := e.prints(ctx, true)
+	if err != nil {
+		return store.Item{}, err
+	}
+	d.printer = p
+	return e.Shared.Get(ctx, d.key)
 }
 
 func (e *Engine) putMarker(ctx context.Context, d *deletion, over store.Item, absent bool) error {

@@ -69,6 +69,31 @@ func TestI2DeleteLooksAgainWhereNothingWas(t *testing.T) {
 	w.expect("legacy", w.holds(w.legacy[0]), "-")
 }
 
+// TestI10DeleteLooksAfterItRead: while a Delete begins, an older build signs in anew
+// and an Update makes the next value from that. The Delete then gets no further than
+// the shared store. What the Update used up is no sign-in after the deletion.
+func TestI10DeleteLooksAfterItRead(t *testing.T) {
+	w := agreedOn(t, "old")
+	w.config.Leases, w.config.Grace = &kernelLeases{}, context.WithCancel
+	meanwhile := func() {
+		put := store.Item{Value: store.NewValue([]byte("theirs"))}
+		if _, err := w.legacy[0].Put(context.Background(), key, put, store.Any()); err != nil {
+			t.Error(err)
+		}
+		var given []string
+		r, err := w.process().Update(context.Background(), key, to("next", &given))
+		w.expect("update", said(r, err), "next")
+	}
+	const value = 2 // after the fingerprint key
+	w.shared.Inject(storetest.VerbGet, value, storetest.Fault{Apply: storetest.ApplyNow, Before: meanwhile})
+	w.legacy[0].Inject(storetest.VerbDelete, 1, storetest.FailBefore(store.ErrLocked))
+	if _, err := w.process().Delete(t.Context(), key); store.ClassOf(err) != store.ErrPartial {
+		t.Fatalf("%v, want that the older build's part failed", err)
+	}
+	w.expect("legacy", w.holds(w.legacy[0]), "theirs")
+	w.expect("get", w.get(), "[not-found]")
+}
+
 // TestLatePruneIsNoSignOut: a Prune noted that it removes the value and left the
 // deletion on its way; meanwhile somebody found the value there and recorded it.
 func TestLatePruneIsNoSignOut(t *testing.T) {
@@ -101,6 +126,27 @@ func TestI3LateMirrorIsNoOlderWrite(t *testing.T) {
 	w.expect("update", said(r, err), "theirs")
 	w.land(0)
 	w.expect("legacy", w.holds(w.legacy[0]), "old")
+	w.expect("get", w.get(), "theirs")
+}
+
+// TestI3AnnouncedValueArrived: what one Reconcile left on its way has arrived when
+// another announces the next value, and gets no further. It is still no older
+// build's.
+func TestI3AnnouncedValueArrived(t *testing.T) {
+	w := agreedOn(t, "old")
+	w.config.Policy.FastForward = coexist.Auto
+	w.olderSet(0, "theirs")
+	w.legacy[0].Inject(storetest.VerbPut, 1, storetest.LandLate())
+	if _, err := w.process().Reconcile(t.Context(), coexist.TakeShared, key); err == nil {
+		t.Fatal("a write on its way counts as done")
+	}
+	w.expect("get", w.get(), "theirs")
+	w.land(0)
+	w.expect("legacy", w.holds(w.legacy[0]), "old")
+	w.legacy[0].InjectNext(storetest.VerbPut, storetest.FailBefore(store.ErrLocked))
+	if _, err := w.process().Reconcile(t.Context(), coexist.TakeShared, key); err == nil {
+		t.Fatal("a write that failed counts as done")
+	}
 	w.expect("get", w.get(), "theirs")
 }
 

@@ -64,7 +64,7 @@ func (e *Engine) giveBack(ctx context.Context, p *printer, key store.Key, item s
 		if err := mayReplace(p, key, item, s, force); err != nil {
 			return nil, err
 		}
-		if item, err = e.announce(ctx, p, key, item, name); err != nil {
+		if item, err = e.announce(ctx, p, key, item, s); err != nil {
 			return nil, err
 		}
 		if s, err = putBack(ctx, key, item, s); err != nil {
@@ -86,13 +86,18 @@ func mayReplace(p *printer, key store.Key, item store.Item, s sighting, force bo
 }
 
 // announce renews a shared value's record to say that the value is about to be
-// written to a source.
-func (e *Engine) announce(ctx context.Context, p *printer, key store.Key, item store.Item, name string) (store.Item, error) {
+// written over what a source showed. If that is what was announced before, it has
+// arrived, and the record says so: it must not pass for an older build's value.
+func (e *Engine) announce(ctx context.Context, p *printer, key store.Key, item store.Item, s sighting) (store.Item, error) {
 	sources := inherit(p, item.Record, e.sources(key))
 	for i, src := range e.sources(key) {
-		if src.Name == name {
-			sources[i].Pending = p.seen(key, src, item.Value)
+		if src.Name != s.source.Name {
+			continue
 		}
+		if now := s.agreement(p, key); now.Kind == store.Held && now.Fingerprint == sources[i].Pending {
+			sources[i] = now
+		}
+		sources[i].Pending = p.seen(key, src, item.Value)
 	}
 	next := store.Item{Value: item.Value, Record: record(p, key, item.Value, item.Record.Generation+1, sources)}
 	var err error

@@ -23,13 +23,19 @@
 // A state is what the stores hold, how far each program is, which writes are
 // still on their way, and what the oracle must remember. Two schedules that lead
 // to equal states have the same future and are continued once; states are
-// compared whole, not by digest. The search is breadth first, so that the first
-// counter-example is also one of the shortest, and it ends when every state has
-// been expanded: the frontier is empty.
+// compared whole, not by digest. A program that is over is in one place, however it
+// came there, and of an operation that has ended only that is remembered which a
+// judgement may ask for: so states with one future are equal. The search is breadth
+// first, so that the first counter-example is also one of the shortest, and it ends
+// when every state has been expanded: the frontier is empty.
+//
+// Of steps that do not meet one order stands for all (orders.go), unless the plan
+// says that every order is to be tried.
 //
 // Figures: a step is one choice carried out; a state is counted once however
 // often it is reached; executions are complete schedules from start to end,
-// counted over the graph of states by adding up the ways that lead to each end.
+// counted over the graph of states by adding up the ways that lead to each end:
+// those that are tried, so with one order for all they are fewer.
 //
 // # What can go wrong
 //

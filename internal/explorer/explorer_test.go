@@ -10,14 +10,14 @@ import (
 )
 
 // form says how much is explored: KINRING_EXPLORER=ci for a stage of its own,
-// long for all there is, mutant for what a wrong rule is tried on; without it a
-// part that fits into a run of all tests.
+// long for all triples, exhaustive for all there is, mutant for what a wrong rule is
+// tried on; without it a part that fits into a run of all tests.
 func form(t *testing.T) string {
 	switch f := os.Getenv("KINRING_EXPLORER"); {
-	case f == "ci", f == "long", f == "mutant":
+	case f == "ci", f == "mutant", shardwise(f):
 		return f
 	case f != "":
-		t.Fatalf("KINRING_EXPLORER is %q: use ci, long or mutant", f)
+		t.Fatalf("KINRING_EXPLORER is %q: use ci, long, exhaustive or mutant", f)
 	case testing.Short():
 		return "short"
 	}
@@ -49,11 +49,40 @@ var plans = map[string][]Scope{
 		{Pairs: true, PairFaults: 2, Policies: []string{"default", "rotating"}, Classes: []string{"vault-like", "emulated"}, Programs: central, Sources: 1},
 		{Triples: true, TripleFaults: 0, Policies: []string{"default", "rotating"}, TriplePrograms: central, Classes: []string{"vault-like"}, Sources: 1},
 	},
-	"long": {
-		{Pairs: true, PairFaults: 2, Policies: distinct},
+	"long": long,
+	"exhaustive": slices.Concat(long, []Scope{ // in the order in which a run that is stopped should have them
+		{Triples: true, TripleFaults: 1, TriplePrograms: inTriples, Policies: []string{"default", "rotating"}, Classes: []string{"emulated"}, Sources: 1},
+		{Triples: true, TripleFaults: 1, TriplePrograms: inTriples, Policies: []string{migrated}, Classes: []string{"vault-like"}, Sources: 1},
+		{Triples: true, TripleFaults: 1, TriplePrograms: inTriples, Policies: unmigrating, Sources: 1},
+		{Pairs: true, PairFaults: 2, Policies: distinct, Sources: 1},
 		{Triples: true, TripleFaults: 1, TriplePrograms: inTriples, Policies: unmigrating},
-	},
+		{Pairs: true, PairFaults: 2, Policies: distinct},
+		{Triples: true, TripleFaults: 1},
+	}),
 }
+
+// long is each triple of programs, under each policy and on each class of shared store,
+// where nothing goes wrong; and with one fault, and pairs with two, where kinring is
+// meant to be used.
+var long = []Scope{
+	{Triples: true, Policies: unfaultedPolicies, Classes: []string{"vault-like", "absent by design"}, Sources: 1},
+	{Triples: true, Policies: unmigratingUnfaulted, Classes: []string{"keychain-like"}, Sources: 1},
+	{Triples: true, TripleFaults: 1, TriplePrograms: inTriples, Policies: []string{"default", "rotating"}, Classes: []string{"vault-like"}, Sources: 1},
+	{Triples: true, Policies: unmigratingUnfaulted, Classes: slices.Concat(unfaulted, []string{"emulated"}), Sources: 2},
+	{Pairs: true, PairFaults: 2, Policies: []string{"default", "rotating", "dual-write, strict"}, Classes: []string{"vault-like", "emulated"}, Sources: 1},
+}
+
+// unmigratingUnfaulted has the family that is migrated in place of one that migrates:
+// three programs that each begin with that, and make a fingerprint key, have too many
+// states for one machine.
+var unmigratingUnfaulted = append(policyNames("default, unguarded legacy", "tolerant", "dual-write"), migrated)
+
+// shardwise reports whether a form is cut up, so that it goes on where it was.
+func shardwise(form string) bool { return form == "long" || form == "exhaustive" }
+
+// unfaultedPolicies are those that differ where nothing goes wrong: then a tolerant
+// reader has nothing to tolerate (TestToleranceDecidesNothingWithoutFaults).
+var unfaultedPolicies = policyNames("default, unguarded legacy", "tolerant")
 
 // distinct are the policies that differ in what they do. Beside "shared-only", which
 // ignores that an older build signed out, "default, unguarded legacy" reports it, and
@@ -74,7 +103,8 @@ func policyNames(without ...string) (names []string) {
 
 // unfaulted are the classes of shared store that differ where nothing goes wrong:
 // without a write on its way the fence of the emulated class decides nothing, and it
-// is as the keychain-like one (TestFenceDecidesNothingWithoutFaults).
+// is as the keychain-like one (TestFenceDecidesNothingWithoutFaults), and where each
+// source can be read none is passed over (TestPassingOverDecidesNothingWithoutFaults).
 var unfaulted = []string{"vault-like", "keychain-like", "absent by design", "first source not in use"}
 
 // central are the programs that every rule meets in.
@@ -97,7 +127,7 @@ var inTriples = func() (names []string) {
 }()
 
 func explorePlan(t *testing.T) Tally {
-	return exploreTold(t, Plan{Scopes: plans[form(t)], Workers: 2})
+	return exploreTold(t, Plan{Scopes: plans[form(t)], Workers: 2, Whole: form(t) == "ci"})
 }
 
 // exploreMutant tries the scopes one by one, the cheapest first, up to the first
@@ -154,8 +184,8 @@ func TestKinringKeepsItsPromises(t *testing.T) {
 		return
 	}
 	var total Tally
-	if form(t) == "long" {
-		total = exploreLong(t)
+	if f := form(t); shardwise(f) {
+		total = exploreLong(t, plans[f])
 	} else {
 		total = explorePlan(t)
 	}
@@ -171,7 +201,7 @@ func TestKinringKeepsItsPromises(t *testing.T) {
 			t.Errorf("no execution has seen: %s", what)
 		}
 	}
-	if f := form(t); (f == "ci" || f == "long") && total.Executions < 10_000_000 {
+	if f := form(t); (f == "ci" || shardwise(f)) && total.Executions < 10_000_000 {
 		t.Errorf("%d executions, want ten million", total.Executions)
 	}
 }
@@ -179,7 +209,7 @@ func TestKinringKeepsItsPromises(t *testing.T) {
 // TestSeedRulesBreakPromises shows that the oracle finds what the rules of the
 // two systems before kinring are known to break.
 func TestSeedRulesBreakPromises(t *testing.T) {
-	r := ExploreSeeds(Plan{Scopes: []Scope{{Pairs: true, PairFaults: 1}}, Workers: 2})
+	r := ExploreSeeds(Plan{Scopes: []Scope{{Pairs: true, PairFaults: 1}}, Workers: 2, Whole: true})
 	var broken [promises + 1]uint64
 	for _, s := range r.Subjects {
 		t.Logf("%s: %d scenarios, %d executions, violations by promise %v", s.Subject, s.Scenarios, s.Executions, s.Broken[1:])
@@ -221,12 +251,26 @@ func TestFenceDecidesNothingWithoutFaults(t *testing.T) {
 	alike(t, a, b)
 }
 
+func TestToleranceDecidesNothingWithoutFaults(t *testing.T) {
+	a := Scope{Pairs: true, Policies: []string{"default"}, Classes: unfaulted}
+	b := a
+	b.Policies = []string{"tolerant"}
+	alike(t, a, b)
+}
+
+func TestPassingOverDecidesNothingWithoutFaults(t *testing.T) {
+	a := Scope{Pairs: true, Sources: 2, Policies: []string{"rotating", "dual-write, strict"}, Classes: []string{"vault-like"}}
+	b := a
+	b.Classes = []string{"sources passed over"}
+	alike(t, a, b)
+}
+
 // TestStateHasNoPadding: states are hashed as bytes, and bytes between fields
 // would be anything.
 func TestStateHasNoPadding(t *testing.T) {
 	var s state
 	used := unsafe.Sizeof(s.nodes) + unsafe.Sizeof(s.shared) + unsafe.Sizeof(s.legacy) + unsafe.Sizeof(s.flights) +
-		maxOps*(2+2+1+1+1+1) + slots + 5 + pad
+		maxOps*(2+2+1+1+1+1) + slots + 4 + pad
 	if got := unsafe.Sizeof(s); got != used {
 		t.Errorf("a state has %d bytes, its fields %d", got, used)
 	}

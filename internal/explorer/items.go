@@ -98,6 +98,9 @@ func (t *items) id(i item) itemID {
 func (t *items) listID(l listing) uint16 {
 	id, ok := t.names[l]
 	if !ok {
+		if len(t.lists) > 0xffff {
+			panic("explorer: more listings than numbers for them")
+		}
 		id = uint16(len(t.lists))
 		t.lists = append(t.lists, l)
 		t.names[l] = id

@@ -90,15 +90,38 @@ func (o *oracle) supersededBy(s *state, w, g int, truth bool) finding {
 // value is to stand.
 func (o *oracle) tookLegacySince(s *state, k int) bool { return o.ranSince(s, opTakeLegacy, k) }
 
-// rejectedSince reports whether a server refused what k wrote, or what came after
-// it, so that a value from before may stand in its place: to who was told by the
-// server, or since it was put there.
+// rejectedSince reports whether a server refused what k wrote, or what may have
+// come after it, so that a value from before may stand in its place: to who was
+// told by the server, or since it was put there.
 func (o *oracle) rejectedSince(s *state, k, g int) bool {
 	for r := range s.ops {
 		if o.ops[r].kind != opRejected || s.ops[k].before&(1<<r) != 0 || r != g && s.ops[r].update&stored == 0 {
 			continue
 		}
-		if refused := s.ops[r-1].used; refused == o.ops[k].value || o.beforeValue(s, k, refused) {
+		if refused := s.ops[r-1].used; refused == o.ops[k].value || o.mayPrecede(s, k, refused) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayPrecede reports whether what w wrote may count as older than a value: some
+// writer of that had not ended when w began, so it came after, or at once and took
+// the place of what it found.
+func (o *oracle) mayPrecede(s *state, w int, v valueID) bool {
+	for k := range s.ops {
+		if k != w && o.ops[k].kind.writes() && o.ops[k].value == v && s.ops[k].phase != idle && s.ops[w].before&(1<<k) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// replacedAsRefused reports whether a value was replaced in the shared store because
+// a server refused it.
+func (o *oracle) replacedAsRefused(s *state, v valueID) bool {
+	for r := range s.ops {
+		if o.ops[r].kind == opRejected && s.ops[r].update&stored != 0 && s.ops[r-1].used == v {
 			return true
 		}
 	}

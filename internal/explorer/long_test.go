@@ -13,15 +13,15 @@ import (
 	"time"
 )
 
-// exploreLong runs the long form. KINRING_EXPLORER_DIR names a directory that keeps
+// exploreLong runs a form that is cut up. KINRING_EXPLORER_DIR names a directory that keeps
 // what is finished: a run that was stopped, or whose time (KINRING_EXPLORER_TIME, as
 // 90m) was over, goes on there. It uses as many workers as there are processors.
-func exploreLong(t *testing.T) (total Tally) {
+func exploreLong(t *testing.T, scopes []Scope) (total Tally) {
 	dir := os.Getenv("KINRING_EXPLORER_DIR")
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	l := Long{Plan: Plan{Scopes: plans["long"], Workers: runtime.GOMAXPROCS(0)}, Dir: dir, Code: codeName(t)}
+	l := Long{Plan: Plan{Scopes: scopes, Workers: runtime.GOMAXPROCS(0)}, Dir: dir, Code: codeName(t)}
 	if text := os.Getenv("KINRING_EXPLORER_TIME"); text != "" {
 		d, err := time.ParseDuration(text)
 		if err != nil {
@@ -44,7 +44,8 @@ func conclude(t *testing.T, done []Done, all int) (total Tally) {
 	bySubject, seconds := map[string]*Tally{}, 0.0
 	var stories, names []string
 	for _, d := range done {
-		what := strings.SplitN(d.Shard, "; ", 2)[0] + map[bool]string{true: ", triples", false: ", pairs"}[strings.Contains(d.Shard, "; triples with ")]
+		parts := strings.SplitN(d.Shard, "; ", 3)
+		what := parts[0] + "; " + parts[1]
 		if bySubject[what] == nil {
 			bySubject[what] = &Tally{}
 			names = append(names, what)

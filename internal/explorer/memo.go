@@ -14,6 +14,7 @@ type nodeID int32
 type node struct {
 	call   call
 	ended  bool // the program makes no more calls
+	ends   bool // an operation ended since the call before
 	events []event
 	parent nodeID
 	via    answer
@@ -39,10 +40,18 @@ type memo struct {
 	codes []code
 	roots map[string]nodeID
 	runs  uint64 // how often real code was started
+	waits int    // how many of them wait for an answer
 }
 
 func newMemo() *memo {
 	return &memo{items: newItems(), slots: newSlotNames(), roots: map[string]nodeID{}}
+}
+
+// crowded reports whether it is time to begin anew: numbers for what is met, and room
+// for code that waits, have an end. One scenario needs much less than is left then.
+func (m *memo) crowded() bool {
+	const many, waiting = 1 << 14, 1 << 15
+	return len(m.all) > many || len(m.lists) > many || m.waits > waiting
 }
 
 // routine is the code of a program as a coroutine.
@@ -107,8 +116,10 @@ func (m *memo) next(id nodeID, a answer) nodeID {
 func (m *memo) add(n node, r *routine) nodeID {
 	c, more := r.next()
 	n.call, n.ended, n.events, n.op = c, !more, slices.Clone(r.p.events), uint8(r.p.op)
+	n.ends = slices.ContainsFunc(n.events, func(e event) bool { return e.kind == opEnds })
 	if more {
 		n.live = r
+		m.waits++
 	}
 	m.nodes = append(m.nodes, n)
 	return nodeID(len(m.nodes) - 1)
@@ -118,6 +129,7 @@ func (m *memo) add(n node, r *routine) nodeID {
 func (m *memo) resume(id nodeID) *routine {
 	if r := m.nodes[id].live; r != nil {
 		m.nodes[id].live = nil
+		m.waits--
 		return r
 	}
 	var path []nodeID
@@ -144,6 +156,7 @@ func (m *memo) close() {
 		if r := m.nodes[i].live; r != nil {
 			r.stop()
 			m.nodes[i].live = nil
+			m.waits--
 		}
 	}
 }

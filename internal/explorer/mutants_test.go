@@ -76,7 +76,7 @@ var mutants = []mutant{
 // TestEachMutantIsCaught builds the engine with one line wrong at a time and
 // expects the explorer, or else the engine's own tests, to fail.
 func TestEachMutantIsCaught(t *testing.T) {
-	if f := form(t); f != "ci" && f != "long" {
+	if form(t) != "ci" {
 		t.Skip("set KINRING_EXPLORER=ci to build the engine anew for each mutant")
 	}
 	tool, err := exec.LookPath("go")

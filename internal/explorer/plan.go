@@ -31,6 +31,9 @@ type Plan struct {
 	Workers int
 	// First ends the exploration with the first broken promise.
 	First bool
+	// Whole tries every order, also of steps that do not meet, of which one order
+	// stands for all otherwise.
+	Whole bool
 }
 
 // Report is what exploring came to: in all, and by subject.
@@ -69,7 +72,9 @@ func (p Plan) explore(subjects []*subject) Report {
 		workers.Go(func() {
 			t := newTable()
 			for i := range queue {
-				results[i] = p.exploreScenarios(t, subjects[i], p.scenarios(subjects[i]), &enough)
+				x := p.search(t)
+				results[i] = p.exploreScenarios(x, subjects[i], p.scenarios(subjects[i]), &enough)
+				x.memo.close()
 			}
 		})
 	}
@@ -87,9 +92,15 @@ func (p Plan) explore(subjects []*subject) Report {
 // reaches it is named, because then its frontier was not emptied.
 const mostStates = 1 << 24
 
-func (p Plan) exploreScenarios(t *table, sub *subject, scenarios []*scenario, enough *atomic.Bool) Result {
+// search begins a search of one subject.
+func (p Plan) search(t *table) *search {
 	x := newSearch(t, mostStates)
-	defer x.memo.close()
+	x.whole = p.Whole
+	return x
+}
+
+func (p Plan) exploreScenarios(x *search, sub *subject, scenarios []*scenario, enough *atomic.Bool) Result {
+	x.tally, x.stories = Tally{}, map[string]string{}
 	for _, s := range scenarios {
 		if enough != nil && enough.Load() {
 			break

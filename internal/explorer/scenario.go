@@ -39,6 +39,17 @@ func (k opKind) writes() bool {
 	return k == opSet || k == opUpdate || k == opOlderSet || k == opForeign
 }
 
+// passing reports whether the operation leaves nothing behind that a judgement on
+// another one asks for, unless it wrote the shared store. It cannot write legacy
+// without breaking a promise.
+func (k opKind) passing() bool {
+	return k == opGet || k == opList || k == opOlderGet || k == opMigrate || k == opRejected
+}
+
+// counts reports whether a judgement on a later operation asks whether this one had
+// ended before that began.
+func (k opKind) counts() bool { return !k.passing() || k == opRejected }
+
 // ours reports whether a new build runs the operation.
 func (k opKind) ours() bool { return k >= opGet && k <= opList || k >= opUpdate && k <= opTakeLegacy }
 

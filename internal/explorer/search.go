@@ -1,11 +1,14 @@
 package explorer
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Tally is what a search, or many, came to.
 type Tally struct {
 	Scenarios  int
-	Executions uint64 // complete schedules
+	Executions uint64 // complete schedules; at the greatest number if there are more
 	Steps      uint64
 	States     uint64
 	Runs       uint64 // courses of real code
@@ -27,7 +30,7 @@ type Tally struct {
 
 func (t *Tally) add(o *Tally) {
 	t.Scenarios += o.Scenarios
-	t.Executions += o.Executions
+	t.Executions = sum(t.Executions, o.Executions)
 	t.Steps += o.Steps
 	t.States += o.States
 	t.Runs += o.Runs
@@ -39,7 +42,7 @@ func (t *Tally) add(o *Tally) {
 	t.Largest = max(t.Largest, o.Largest)
 	t.TooLarge = append(t.TooLarge, o.TooLarge...)
 	for i := range t.Broken {
-		t.Broken[i] += o.Broken[i]
+		t.Broken[i] = sum(t.Broken[i], o.Broken[i])
 	}
 	for i := range t.Notices {
 		t.Notices[i] += o.Notices[i]
@@ -66,13 +69,20 @@ func (t *Tally) String() string {
 // Violations returns how many executions broke a promise.
 func (t *Tally) Violations() (n uint64) {
 	for _, b := range t.Broken {
-		n += b
+		n = sum(n, b)
 	}
 	return n
 }
 
 // mostStories bounds how many counter-examples of one subject are kept.
 const mostStories = 200
+
+// final is where schedules end: in a state where nobody can go on, or by a step from
+// it that breaks a promise.
+type final struct {
+	at     uint32
+	breaks promise
+}
 
 // search explores the scenarios of one subject, one after the other.
 type search struct {
@@ -82,33 +92,65 @@ type search struct {
 	tally   Tally
 	stories map[string]string // the first counter-example of each sort
 	limit   int               // states of one scenario
+	whole   bool              // in every order, also of steps that do not meet
+	finals  []final           // of the scenario
+	last    func(s *state)    // for tests: is told each state in which nobody can go on
 }
 
 func newSearch(t *table, limit int) *search {
-	m := newMemo()
-	return &search{memo: m, table: t, limit: limit, stories: map[string]string{},
-		model: model{oracle: &oracle{items: m.items}, flights: newFlights()}}
+	x := &search{table: t, limit: limit, stories: map[string]string{}}
+	x.renew()
+	return x
+}
+
+// renew forgets all courses.
+func (x *search) renew() {
+	o := &oracle{}
+	if x.memo != nil {
+		x.memo.close()
+		o.apart = x.apart
+	}
+	x.memo = newMemo()
+	o.items = x.memo.items
+	x.model = model{oracle: o, flights: newFlights()}
 }
 
 // explore searches one scenario to its end.
 func (x *search) explore(sc *scenario) {
+	if x.memo.crowded() || len(x.flights.all) > 1<<14 {
+		x.renew()
+	}
 	sc.lay()
 	x.scenario = sc
 	x.table.reset()
+	x.finals = x.finals[:0]
 	s := x.begin()
-	x.table.add(&s, origin{}, 1)
+	x.table.add(&s, origin{})
 	for i := 0; i < len(x.table.states); i++ {
 		if i > x.limit {
 			x.tally.TooLarge = append(x.tally.TooLarge, x.subject.name+"; "+sc.name)
 			return
 		}
+		x.table.first = append(x.table.first, uint32(len(x.table.edges)))
 		x.expand(uint32(i))
 	}
+	x.count()
 	x.tally.Scenarios++
 	x.tally.States += uint64(len(x.table.states))
 	x.tally.Largest = max(x.tally.Largest, len(x.table.states))
 	x.tally.Runs += x.memo.runs
 	x.memo.runs = 0
+}
+
+// count adds up the schedules of the scenario by how they end.
+func (x *search) count() {
+	ways := x.table.ways()
+	for _, e := range x.finals {
+		x.tally.Executions = sum(x.tally.Executions, ways[e.at])
+		if e.breaks != 0 {
+			x.tally.Broken[e.breaks] = sum(x.tally.Broken[e.breaks], ways[e.at])
+		}
+	}
 }
 
 // begin runs the setup, in which nothing goes wrong, and returns the state in
@@ -119,7 +161,7 @@ func (x *search) begin() state {
 	defer func() { x.tally = kept }()
 	for _, p := range x.setup {
 		s.nodes[0] = x.root(p, at)
-		for !x.memo.nodes[s.nodes[0]].ended {
+		for s.nodes[0] >= 0 {
 			n := &x.memo.nodes[s.nodes[0]]
 			if f := x.proceed(&s, step{}, n); f.promise != 0 {
 				panic(fmt.Sprintf("explorer: %s: the setup breaks I%d: %s", x.name, f.promise, f.why))
@@ -166,10 +208,12 @@ func (x *search) expand(i uint32) {
 
 // finish ends a schedule in which nobody can go on.
 func (x *search) finish(i uint32) {
-	x.tally.Executions += x.table.ways[i]
-	s := &x.table.states[i]
-	for a, n := range s.nodes {
-		if n >= 0 && s.dead&(1<<a) == 0 && !x.memo.nodes[n].ended {
+	x.finals = append(x.finals, final{at: i})
+	if x.last != nil {
+		x.last(&x.table.states[i])
+	}
+	for _, n := range x.table.states[i].nodes {
+		if n >= 0 {
 			panic(fmt.Sprintf("explorer: %s: a program waits for a lease that nobody gives back", x.name))
 		}
 	}
@@ -177,7 +221,7 @@ func (x *search) finish(i uint32) {
 
 // enabled reports whether a program can go on. The observer waits for the others.
 func (x *search) enabled(s *state, a int) bool {
-	if s.nodes[a] < 0 || s.dead&(1<<a) != 0 || x.memo.nodes[s.nodes[a]].ended {
+	if s.nodes[a] < 0 {
 		return false
 	}
 	if c := &x.memo.nodes[s.nodes[a]].call; c.verb == verbHold && s.leases[c.slot] != 0 {
@@ -224,12 +268,12 @@ func (x *search) take(i uint32, st step) {
 func (x *search) settle(i uint32, s *state, st step, f finding) {
 	x.tally.Steps++
 	if f.promise == 0 {
+		x.hurry(s, nil)
 		x.tidy(s)
-		x.table.add(s, origin{i, st}, x.table.ways[i])
+		x.table.lead(x.table.add(s, origin{i, st}))
 		return
 	}
-	x.tally.Broken[f.promise] += x.table.ways[i]
-	x.tally.Executions += x.table.ways[i]
+	x.finals = append(x.finals, final{i, f.promise})
 	sort := fmt.Sprintf("I%02d %s", f.promise, f.why)
 	for _, p := range x.actors {
 		sort += ", " + p.name
@@ -253,18 +297,47 @@ func (x *search) proceed(s *state, st step, n *node) finding {
 		return f
 	}
 	if st.mishap == diesInFlight || st.mishap == dies {
-		s.dead |= 1 << st.actor
+		s.nodes[st.actor] = x.over(s.nodes[st.actor])
 		for i, holder := range s.leases {
 			if holder == st.actor+1 {
 				s.leases[i] = 0
 			}
 		}
 		x.dies(s, op)
+		x.forget(s, op)
 		return finding{}
 	}
 	x.sees(s, op, c, a)
-	s.nodes[st.actor] = x.memo.next(s.nodes[st.actor], a)
-	return x.hear(s, s.nodes[st.actor])
+	to := x.memo.next(s.nodes[st.actor], a)
+	s.nodes[st.actor] = to
+	if x.memo.nodes[to].ended {
+		s.nodes[st.actor] = x.over(to)
+	}
+	return x.hear(s, to)
+}
+
+// over returns where a program is that makes no more calls: how it came there
+// decides nothing any more. What it did is in the stores and with the oracle.
+func (x *search) over(at nodeID) nodeID {
+	if x.apart {
+		return -2 - at
+	}
+	return -1
+}
+
+// forget drops what no judgement will ask of an operation that has ended. Which
+// those are is said where the kinds are.
+func (x *search) forget(s *state, op int) {
+	st := &s.ops[op]
+	if x.apart || !x.ops[op].kind.passing() || st.update&stored != 0 {
+		return
+	}
+	for _, id := range s.flights {
+		if id != 0 && int(x.flights.all[id].op) == op {
+			return // it may yet write
+		}
+	}
+	*st = opState{phase: ended, used: st.used}
 }
 
 // answer returns what a program is told.
@@ -300,20 +373,23 @@ func (x *search) hear(s *state, id nodeID) finding {
 			if f := x.ends(s, int(e.op), e.result); f.promise != 0 {
 				return f
 			}
+			x.forget(s, int(e.op))
 		}
 	}
 	return finding{}
 }
 
+// remove takes a write off its way.
+func (x *search) remove(s *state, id flightID) {
+	if at := slices.Index(s.flights[:], id); at >= 0 {
+		s.remove(at)
+	}
+}
+
 // arrive lets a write that is on its way land.
 func (x *search) arrive(i uint32, id flightID) {
 	s := x.table.states[i]
-	for at, f := range s.flights {
-		if f == id {
-			s.remove(at)
-			break
-		}
-	}
+	x.remove(&s, id)
 	w := x.flights.all[id]
 	before := s
 	f := x.land(&s, w)

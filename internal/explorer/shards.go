@@ -5,17 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 )
 
 // A long exploration is cut into shards, so that one that is stopped goes on where
-// it was: the scenarios of one subject that start alike, all pairs of them, or the
-// triples with one first program.
+// it was: the pairs, or the triples, of one subject that start alike.
 type shard struct {
 	name      string
 	subject   *subject
@@ -32,30 +32,26 @@ type Done struct {
 	Tally
 }
 
-// shards cuts a plan up. Pairs come first, except those of programs that each begin
-// with a migration of two sources, which take longer than all others together.
-func (p Plan) shards(subjects []*subject) []shard {
-	var pairs, triples, last []shard
-	for _, sub := range subjects {
-		for _, s := range p.shardsOf(sub) {
-			switch {
-			case sub.bulk && sub.sources > 1:
-				last = append(last, s)
-			case len(s.scenarios[0].actors) > 2:
-				triples = append(triples, s)
-			default:
-				pairs = append(pairs, s)
+// shards cuts a plan up, scope by scope, in the order in which they are explored.
+func (p Plan) shards(subjects []*subject) (all []shard) {
+	known := map[string]bool{}
+	for _, sc := range p.Scopes {
+		for _, sub := range subjects {
+			for _, s := range sc.shards(sub) {
+				if !known[s.name] {
+					known[s.name] = true
+					all = append(all, s)
+				}
 			}
 		}
 	}
-	return slices.Concat(pairs, triples, last)
+	return all
 }
 
-// shardsOf cuts up what a plan holds of a subject. Each shard is named by all that
-// it holds.
-func (p Plan) shardsOf(sub *subject) (all []shard) {
+// shards cuts up what a scope holds of a subject.
+func (sc Scope) shards(sub *subject) (all []shard) {
 	at := map[string]int{}
-	for _, s := range p.scenarios(sub) {
+	for _, s := range sc.scenarios(sub) {
 		name := s.shard()
 		i, ok := at[name]
 		if !ok {
@@ -65,17 +61,26 @@ func (p Plan) shardsOf(sub *subject) (all []shard) {
 		all[i].scenarios = append(all[i].scenarios, s)
 	}
 	for i := range all {
-		all[i].name += fmt.Sprintf(" (%d)", len(all[i].scenarios))
+		all[i].name += all[i].contents()
 	}
 	return all
+}
+
+// contents tells shards apart that hold other programs.
+func (s shard) contents() string {
+	h := fnv.New32a()
+	for _, one := range s.scenarios {
+		io.WriteString(h, one.name+"\n")
+	}
+	return fmt.Sprintf(" (%d, %08x)", len(s.scenarios), h.Sum32())
 }
 
 func (s *scenario) shard() string {
 	what := "pairs"
 	if len(s.actors) > 2 {
-		what = "triples with " + s.actors[0].name
+		what = "triples"
 	}
-	return fmt.Sprintf("%s; %s; %s, at most %d faults", s.subject.name, s.start, what, s.faults)
+	return fmt.Sprintf("%s; %s with at most %d faults; %s", s.subject.name, what, s.faults, s.start)
 }
 
 // Long explores shard by shard, keeps what is finished in a file of a directory,
@@ -135,6 +140,9 @@ func (l Long) work(file *os.File, todo []shard, done []Done, all int) ([]Done, e
 		done = append(done, d)
 		l.Tell(d, len(done), all)
 	}
+	if len(todo) == 0 {
+		return done, nil
+	}
 	queue := make(chan shard, len(todo))
 	for _, s := range todo {
 		queue <- s
@@ -143,12 +151,17 @@ func (l Long) work(file *os.File, todo []shard, done []Done, all int) ([]Done, e
 	var workers sync.WaitGroup
 	for range max(l.Workers, 1) {
 		workers.Go(func() {
-			t := newTable()
+			x, of := l.search(newTable()), todo[0].subject
+			defer func() { x.memo.close() }()
 			for s := range queue {
 				if !l.Until.IsZero() && time.Now().After(l.Until) {
 					return
 				}
-				note(l.one(t, s))
+				if s.subject != of { // what is remembered is of one subject
+					x.renew()
+					of = s.subject
+				}
+				note(l.one(x, s))
 			}
 		})
 	}
@@ -156,9 +169,9 @@ func (l Long) work(file *os.File, todo []shard, done []Done, all int) ([]Done, e
 	return done, failed
 }
 
-func (l Long) one(t *table, s shard) Done {
+func (l Long) one(x *search, s shard) Done {
 	began := time.Now()
-	r := l.exploreScenarios(t, s.subject, s.scenarios, nil)
+	r := l.exploreScenarios(x, s.subject, s.scenarios, nil)
 	return Done{Code: l.Code, Shard: s.name, Date: began.UTC(), Seconds: time.Since(began).Seconds(), Tally: r.Tally, Stories: r.Stories}
 }
 

@@ -21,21 +21,20 @@ const (
 // state is everything that the future depends on. It has no padding and is
 // compared and hashed as bytes.
 type state struct {
-	nodes   [maxPrograms]nodeID
+	nodes   [maxPrograms]nodeID // where each program is; negative once it is over
 	shared  [slots]itemID
 	legacy  [maxLegacy]itemID
 	flights [maxFlights]flightID // in order, empty ones first
 	ops     [maxOps]opState
 	ranks   [slots]rank // of an emulated store: what readers of each slot see
-	dead    uint8       // programs, by bit
+	_       [pad]byte   // not at the end, where one of no bytes would take room
 	faults  uint8       // how many have happened
 	leases  [2]uint8    // the program that has the lease on the key and the one that has the turn, plus one
 	notes   uint8       // the note beside the lease, and what the oracle knows of it
-	_       [pad]byte
 }
 
 // pad fills the state up to a multiple of its alignment.
-const pad = (4 - (slots*3+maxLegacy*2+maxFlights*2+maxOps*8+5)%4) % 4
+const pad = (4 - (slots*3+maxLegacy*2+maxFlights*2+maxOps*8+4)%4) % 4
 
 // holds reports whether a program has a lease.
 func (s *state) holds(a uint8) bool { return s.leases[0] == a+1 || s.leases[1] == a+1 }
@@ -102,6 +101,9 @@ func newFlights() *flights {
 func (f *flights) id(w flight) flightID {
 	id, ok := f.index[w]
 	if !ok {
+		if len(f.all) > 0xffff {
+			panic("explorer: more writes on their way than numbers for them")
+		}
 		id = flightID(len(f.all))
 		f.all = append(f.all, w)
 		f.index[w] = id

@@ -28,16 +28,19 @@ func (x *search) story(at uint32, last step, f finding) string {
 func (x *search) tellStep(b *strings.Builder, from *state, st step) {
 	s := *from
 	kept := x.tally
+	defer func() { x.tally = kept }()
 	if st.flight != 0 {
 		w := x.flights.all[st.flight]
+		x.remove(&s, st.flight)
 		x.land(&s, w)
 		fmt.Fprintf(b, "  - the %s %s lands: %s\n", x.actorOf(int(w.op)), x.callText(w.call), x.standing(&s))
+		x.tellHurried(b, &s)
 		return
 	}
 	n := &x.memo.nodes[s.nodes[st.actor]]
 	op, c := int(n.op), n.call
 	a, _ := x.answer(&s, st, op, c)
-	fmt.Fprintf(b, "  - %s: %s %s%s\n", x.actorOf(op), x.ops[op].kind, x.callText(c), x.answerText(st.mishap, a))
+	x.tellCall(b, st.mishap, op, c, a)
 	if st.mishap != diesInFlight && st.mishap != dies {
 		to := x.memo.next(from.nodes[st.actor], a)
 		for _, e := range x.memo.nodes[to].events {
@@ -46,7 +49,22 @@ func (x *search) tellStep(b *strings.Builder, from *state, st step) {
 			}
 		}
 	}
-	x.tally = kept
+	s = *from
+	if st.mishap != goesWell {
+		s.faults++
+	}
+	if f := x.proceed(&s, st, &x.memo.nodes[s.nodes[st.actor]]); f.promise == 0 {
+		x.tellHurried(b, &s)
+	}
+}
+
+func (x *search) tellCall(b *strings.Builder, m mishap, op int, c call, a answer) {
+	fmt.Fprintf(b, "  - %s: %s %s%s\n", x.actorOf(op), x.ops[op].kind, x.callText(c), x.answerText(m, a))
+}
+
+// tellHurried tells what is done in the same step, because nothing meets it.
+func (x *search) tellHurried(b *strings.Builder, s *state) {
+	x.hurry(s, func(op int, c call, a answer) { x.tellCall(b, goesWell, op, c, a) })
 }
 
 func (x *search) actorOf(op int) string {
