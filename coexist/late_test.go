@@ -150,6 +150,56 @@ func TestI3AnnouncedValueArrived(t *testing.T) {
 	w.expect("get", w.get(), "theirs")
 }
 
+// TestI3AnnouncedOverAPrune: a Prune noted that it removes a value, and did not; a
+// Reconcile is giving that source the next one when a server refuses it. What the
+// Reconcile then leaves there is no older build's answer to that.
+func TestI3AnnouncedOverAPrune(t *testing.T) {
+	w := agreedOn(t, "old")
+	w.config.Policy.FastForward = coexist.Auto
+	w.set("ours")
+	w.legacy[0].Inject(storetest.VerbDelete, 1, storetest.FailBefore(store.ErrLocked))
+	if _, err := w.process().Prune(t.Context(), false, key); err == nil {
+		t.Fatal("a removal that failed counts as done")
+	}
+	w.legacy[0].InjectNext(storetest.VerbPut, storetest.LandLate())
+	if _, err := w.process().Reconcile(t.Context(), coexist.TakeShared, key); err == nil {
+		t.Fatal("a write on its way counts as done")
+	}
+	e := w.process()
+	refused, err := e.Get(t.Context(), key)
+	w.expect("get", said(refused, err), "ours")
+	better, err := e.Rejected(t.Context(), key, refused.Revision)
+	w.expect("rejected", said(better, err), "old")
+	w.land(0)
+	w.expect("legacy", w.holds(w.legacy[0]), "ours")
+	w.expect("get", w.get(), "old")
+}
+
+// TestI3PruneKeepsAnAnnouncement: a Prune removes what a late write of a Reconcile
+// would have replaced, and gets no further than to note it. A server refuses that
+// value then, and what lands is no older build's answer.
+func TestI3PruneKeepsAnAnnouncement(t *testing.T) {
+	w := agreedOn(t, "old")
+	w.config.Policy.FastForward = coexist.Auto
+	w.set("ours")
+	w.legacy[0].Inject(storetest.VerbPut, 1, storetest.LandLate())
+	if _, err := w.process().Reconcile(t.Context(), coexist.TakeShared, key); err == nil {
+		t.Fatal("a write on its way counts as done")
+	}
+	w.legacy[0].InjectNext(storetest.VerbDelete, storetest.FailBefore(store.ErrLocked))
+	if _, err := w.process().Prune(t.Context(), false, key); err == nil {
+		t.Fatal("a removal that failed counts as done")
+	}
+	e := w.process()
+	refused, err := e.Get(t.Context(), key)
+	w.expect("get", said(refused, err), "ours")
+	better, err := e.Rejected(t.Context(), key, refused.Revision)
+	w.expect("rejected", said(better, err), "old")
+	w.land(0)
+	w.expect("legacy", w.holds(w.legacy[0]), "ours")
+	w.expect("get", w.get(), "old")
+}
+
 // TestI3LateMirrorOutlivesARepeatedValue: a mirror of an Update is on its way when
 // somebody sets the value that both agreed on before, and gets no further than the
 // shared store. The mirror that lands then is no older build's newer value.

@@ -1,6 +1,7 @@
 package coexist
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -155,7 +156,9 @@ func (s sighting) follow(p *printer, key store.Key, then store.Agreement) store.
 	a := s.agreement(p, key)
 	switch {
 	case then.Kind == store.Pruned && a.Kind == store.Held:
-		a.Pending = a.Fingerprint // a Prune may be about to remove it: then nobody signed out
+		// A Prune may be about to remove it: then nobody signed out. What is announced
+		// says as much, and may yet arrive.
+		a.Pending = cmp.Or(then.Pending, a.Fingerprint)
 	case then.Pending != a.Fingerprint || then.Pending == then.Fingerprint:
 		a.Pending = then.Pending
 	}

@@ -86,7 +86,7 @@ func (e *Engine) pruneOne(ctx context.Context, p *printer, key store.Key, s sigh
 	sources := inherit(p, item.Record, e.sources(key))
 	for i := range sources {
 		if sources[i].Source == s.source.Name {
-			sources[i] = store.Agreement{Source: s.source.Name, Kind: store.Pruned}
+			sources[i] = s.pruned(p, key, sources[i])
 		}
 	}
 	next := store.Item{Value: item.Value, Record: record(p, key, item.Value, item.Record.Generation+1, sources)}
@@ -148,4 +148,14 @@ func (e *Engine) Forget(ctx context.Context) (int, error) {
 		n++
 	}
 	return n, nil
+}
+
+// pruned is the agreement on a source of which a Prune is about to remove what it
+// showed. Anything else that was announced may still arrive there.
+func (s sighting) pruned(p *printer, key store.Key, then store.Agreement) store.Agreement {
+	a := store.Agreement{Source: s.source.Name, Kind: store.Pruned}
+	if then.Pending != s.agreement(p, key).Fingerprint {
+		a.Pending = then.Pending
+	}
+	return a
 }

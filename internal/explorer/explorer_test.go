@@ -51,6 +51,8 @@ var plans = map[string][]Scope{
 	},
 	"long": long,
 	"exhaustive": slices.Concat(long, []Scope{ // in the order in which a run that is stopped should have them
+		{Pairs: true, PairFaults: 2, Policies: []string{"default", "rotating", "dual-write, strict"}, Classes: []string{"vault-like", "emulated"}, Sources: 1},
+		{Triples: true, Policies: unmigratingUnfaulted, Classes: slices.Concat(unfaulted, []string{"emulated"}), Sources: 2},
 		{Triples: true, TripleFaults: 1, TriplePrograms: inTriples, Policies: []string{"default", "rotating"}, Classes: []string{"emulated"}, Sources: 1},
 		{Triples: true, TripleFaults: 1, TriplePrograms: inTriples, Policies: []string{migrated}, Classes: []string{"vault-like"}, Sources: 1},
 		{Triples: true, TripleFaults: 1, TriplePrograms: inTriples, Policies: unmigrating, Sources: 1},
@@ -61,15 +63,13 @@ var plans = map[string][]Scope{
 	}),
 }
 
-// long is each triple of programs, under each policy and on each class of shared store,
-// where nothing goes wrong; and with one fault, and pairs with two, where kinring is
+// long is each triple of programs, under each policy and on each class of shared store
+// with one legacy source, where nothing goes wrong; and with one fault where kinring is
 // meant to be used.
 var long = []Scope{
+	{Triples: true, TripleFaults: 1, TriplePrograms: inTriples, Policies: []string{"default", "rotating"}, Classes: []string{"vault-like"}, Sources: 1},
 	{Triples: true, Policies: unfaultedPolicies, Classes: []string{"vault-like", "absent by design"}, Sources: 1},
 	{Triples: true, Policies: unmigratingUnfaulted, Classes: []string{"keychain-like"}, Sources: 1},
-	{Triples: true, TripleFaults: 1, TriplePrograms: inTriples, Policies: []string{"default", "rotating"}, Classes: []string{"vault-like"}, Sources: 1},
-	{Triples: true, Policies: unmigratingUnfaulted, Classes: slices.Concat(unfaulted, []string{"emulated"}), Sources: 2},
-	{Pairs: true, PairFaults: 2, Policies: []string{"default", "rotating", "dual-write, strict"}, Classes: []string{"vault-like", "emulated"}, Sources: 1},
 }
 
 // unmigratingUnfaulted has the family that is migrated in place of one that migrates:

@@ -69,8 +69,8 @@ func (o *oracle) supersededBy(s *state, w, g int, truth bool) finding {
 	if !o.ops[w].reach && s.ops[w].phase == ended && o.unknown(s, w) || o.unannounced(s, w) {
 		return finding{} // it could not announce its write to legacy, which may land at any time
 	}
-	if o.absent && o.mirrorLate(s, o.ops[w].value) {
-		return finding{} // no marker and no record tell a late write from a new one
+	if (o.absent || !o.ops[g].reach) && o.mirrorLate(s, o.ops[w].value) || o.untold(s, o.ops[w].value) {
+		return finding{} // without marker and record nobody can tell a late write from a new one
 	}
 	for k := range s.ops {
 		between := s.ops[k].before&(1<<w) != 0 && s.ops[g].before&(1<<k) != 0
@@ -342,6 +342,23 @@ func (o *oracle) mirrorLate(s *state, v valueID) bool {
 		}
 	}
 	return false
+}
+
+// untold reports whether a write of the value to legacy may be late of which the
+// record no longer tells. It announces one value for each source, so that another
+// announcement takes the place of the first, and a foreign program may drop it.
+func (o *oracle) untold(s *state, v valueID) bool {
+	announced := 0
+	for k := range s.ops {
+		switch kind := o.ops[k].kind; {
+		case s.ops[k].phase == idle:
+		case o.ops[k].drops:
+			announced = 2 // whatever it was, it is gone
+		case kind == opRollback || kind == opTakeShared || kind != opOlderSet && o.toLegacy(k):
+			announced++
+		}
+	}
+	return announced > 1 && o.mirrorLate(s, v)
 }
 
 // judgeOlderAbsence judges that an older build keeps what it could read.

@@ -371,6 +371,9 @@ func (o *oracle) replaces(s *state, op int, c call, was itemID) finding {
 			return finding{}
 		}
 	}
+	if o.untold(s, value) {
+		return finding{}
+	}
 	if old.marker {
 		return finding{3, "a read puts an older value over a marker"}
 	}

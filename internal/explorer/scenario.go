@@ -60,6 +60,7 @@ type operation struct {
 	source uint8   // of an older build: which store it uses
 	reach  bool    // its program can get at the shared store
 	later  bool    // its program is of a later version
+	drops  bool    // it drops the record of what it writes over
 }
 
 // program is one program of a scenario.
@@ -103,7 +104,7 @@ func (sc *scenario) lay() {
 
 func (sc *scenario) place(p program, at int) int {
 	for i, k := range p.ops {
-		sc.ops[at+i] = operation{kind: k, source: p.source, reach: !p.beyond, later: p.later, value: p.value(at + i)}
+		sc.ops[at+i] = operation{kind: k, source: p.source, reach: !p.beyond, later: p.later, drops: p.drops, value: p.value(at + i)}
 		if p.name == watch && i > 0 {
 			sc.ops[at+i].source = uint8(firstLegacy + i - 1)
 		}
