@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
@@ -146,7 +147,7 @@ func isolate(e *testscript.Env) error {
 }
 
 func needStrace(t *testing.T) {
-	_, err := os.Stat("/usr/bin/strace")
+	_, err := exec.LookPath("strace")
 	require.Need(t, "strace", err == nil, "it shows which files a verb writes")
 }
 
