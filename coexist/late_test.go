@@ -165,14 +165,7 @@ func TestI3AnnouncedOverAPrune(t *testing.T) {
 	if _, err := w.process().Reconcile(t.Context(), coexist.TakeShared, key); err == nil {
 		t.Fatal("a write on its way counts as done")
 	}
-	e := w.process()
-	refused, err := e.Get(t.Context(), key)
-	w.expect("get", said(refused, err), "ours")
-	better, err := e.Rejected(t.Context(), key, refused.Revision)
-	w.expect("rejected", said(better, err), "old")
-	w.land(0)
-	w.expect("legacy", w.holds(w.legacy[0]), "ours")
-	w.expect("get", w.get(), "old")
+	w.refusedBeforeItLands()
 }
 
 // TestI3PruneKeepsAnAnnouncement: a Prune removes what a late write of a Reconcile
@@ -190,10 +183,17 @@ func TestI3PruneKeepsAnAnnouncement(t *testing.T) {
 	if _, err := w.process().Prune(t.Context(), false, key); err == nil {
 		t.Fatal("a removal that failed counts as done")
 	}
+	w.refusedBeforeItLands()
+}
+
+// refusedBeforeItLands has a server refuse what a program got, for what the older
+// build holds, before the late write of the refused value lands there.
+func (w *world) refusedBeforeItLands() {
+	w.t.Helper()
 	e := w.process()
-	refused, err := e.Get(t.Context(), key)
+	refused, err := e.Get(w.t.Context(), key)
 	w.expect("get", said(refused, err), "ours")
-	better, err := e.Rejected(t.Context(), key, refused.Revision)
+	better, err := e.Rejected(w.t.Context(), key, refused.Revision)
 	w.expect("rejected", said(better, err), "old")
 	w.land(0)
 	w.expect("legacy", w.holds(w.legacy[0]), "ours")

@@ -89,7 +89,8 @@ const (
 	fuseHeader                        = 16
 )
 
-// serveFUSE answers until the mount ends. Every other request is not implemented.
+// serveFUSE answers until the mount ends. To any other request it says ENOSYS, by
+// which the kernel knows that a file system does without it.
 func serveFUSE(fd int) {
 	request := make([]byte, 1<<16+4096)
 	for {
